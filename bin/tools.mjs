@@ -1,0 +1,58 @@
+// The programs that the tests use, and the Debian packages that bring them.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { say, stop } from './prepare.mjs'
+
+const PACKAGES = {
+  sshd: 'openssh-server',
+  ssh: 'openssh-client',
+  libvirtd: 'libvirt-daemon-system',
+  virtlogd: 'libvirt-daemon-system',
+  virsh: 'libvirt-clients',
+  'virt-xml-validate': 'libvirt-clients',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  dnsmasq: 'dnsmasq-base',
+  iptables: 'iptables',
+  ip: 'iproute2',
+  mmdebstrap: 'mmdebstrap',
+  'mkfs.ext4': 'e2fsprogs',
+  xmllint: 'libxml2-utils',
+  xorriso: 'xorriso',
+  curl: 'curl',
+  wget: 'wget',
+  sudo: 'sudo',
+  tmux: 'tmux',
+  flock: 'util-linux',
+}
+
+/** Installs the packages of missing programs when that is possible without a question; else names them and ends. */
+export function needTools() {
+  const missing = Object.keys(PACKAGES).filter((program) => !isThere(program))
+  if (missing.length === 0) return
+  const packages = [...new Set(missing.map((program) => PACKAGES[program]))]
+  const command = `apt-get install -y ${packages.join(' ')}`
+  const become = process.getuid?.() === 0 ? [] : isThere('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined
+  if (!isThere('apt-get') || become === undefined) stop(`the tests need programs that are not here: ${missing.join(', ')}`, isThere('apt-get') ? `sudo ${command}` : `install them; on Debian: ${command}`)
+  say(`Installing ${packages.join(', ')} …`)
+  const apt = (...args) => {
+    const [program, ...words] = [...become, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y', ...args]
+    return spawnSync(program, words, { stdio: ['ignore', 2, 2] }).status === 0
+  }
+  if (!apt('update') || !apt('install', '--no-install-recommends', ...packages)) stop('apt-get could not install what the tests need', `sudo ${command}`)
+  const still = missing.filter((program) => !isThere(program))
+  if (still.length > 0) stop(`these programs are missing still: ${still.join(', ')}`)
+}
+
+/** Daemons stand in sbin directories, which a user's PATH may lack. */
+function isThere(program) {
+  return [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * From argv to an exit code. Finds the command, reads its options, runs it, and tells people of errors;
+ * what commands do stands in commands/, what they ask of the layers below in engine.ts.
+ */
+import { EXIT, FarmError, InterruptedError, UsageError } from '../errors.ts'
+import { failureOf, formatFailure, wantsColour } from '../report/index.ts'
+import { parseArgv } from './argv.ts'
+import type { Command, CommandContext, Io } from './command.ts'
+import { loadCommand } from './commands.ts'
+import { layers, type Engine } from './engine.ts'
+import { GLOBAL_OPTIONS } from './options.ts'
+import { listenForInterruption } from './signals.ts'
+
+/** Runs farm as a process: streams and signals are the process's own. Resolves with the exit code; never rejects. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr, env } = process
+  quietBrokenPipe(stdout)
+  quietBrokenPipe(stderr)
+  using interruption = listenForInterruption((line) => { stderr.write(`${line}\n`) })
+  const io: Io = { stdin, stdout, stderr, env, signal: interruption.signal }
+  // What is thrown beside all promises (a socket's event without a listener) would end with a stack and nothing else.
+  process.on('uncaughtException', (error) => {
+    tell(error, argv, io)
+    process.exit(EXIT.unexpected)
+  })
+  return runFarm(argv, io)
+}
+
+/** Runs farm with the given world around it. Resolves with the exit code; never rejects. */
+export async function runFarm(argv: readonly string[], io: Io, engine: Engine = layers): Promise<number> {
+  try {
+    return await dispatch(argv, io, engine)
+  } catch (thrown) {
+    const error = io.signal.aborted && !(thrown instanceof FarmError) ? new InterruptedError() : thrown
+    tell(error, argv, io)
+    return error instanceof FarmError ? error.exitCode : EXIT.unexpected
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io, engine: Engine): Promise<number> {
+  // What stands before the command's name can only be for farm itself.
+  const { options, words, rest = [] } = parseArgv(argv, { ...GLOBAL_OPTIONS, version: { kind: 'flag', help: 'show the version' } }, 1)
+  const named = options.version ? 'version' : options.help ? 'help' : (words[0] ?? 'help')
+  const command = await loadCommand(named, () => engine.recipeNames())
+  const given = options.help && words[0] !== undefined ? [words[0]] : rest
+  const parsed = parseArgv(given, { ...command.options, ...GLOBAL_OPTIONS }, command.ownWords)
+  if (parsed.options.help) return showHelp(command, io)
+  checkWords(command, parsed.words, parsed.rest)
+  const print = (...lines: readonly string[]): void => { io.stdout.write(lines.map((line) => `${line}\n`).join('')) }
+  const context = {
+    options: { ...parsed.options, verbose: parsed.options.verbose + options.verbose },
+    words: parsed.words,
+    rest: parsed.rest,
+    io,
+    engine,
+    print,
+    printJson: (value: unknown) => { print(JSON.stringify(value, null, 2)) },
+  }
+  // Why: TypeScript cannot see that `parsed` came from the command's own table.
+  const code = await command.run(context as unknown as CommandContext)
+  // Nobody named a command: the overview is an answer, but not to what was asked for.
+  return argv.length === 0 ? EXIT.usage : code
+}
+
+async function showHelp(command: Command, io: Io): Promise<number> {
+  const { commandHelp } = await import('./help.ts')
+  io.stdout.write(`${commandHelp(command, wantsColour(io.env, io.stdout)).join('\n')}\n`)
+  return EXIT.done
+}
+
+function checkWords({ name, usage, words: bounds = [0, 0], ownWords }: Command, words: readonly string[], rest: readonly string[] | undefined): void {
+  const [least, most] = bounds
+  const hint = `usage: farm ${name}${usage === '' ? '' : ` ${usage}`}`
+  const extra = words[most] ?? (ownWords === undefined ? rest?.[0] : undefined)
+  if (words.length < least) throw new UsageError('missing-word', `farm ${name} needs ${usage.replace(/^(\[\S*( \S+)?\]…? )*/u, '').split(' ')[0] ?? 'a name'}`, { hint })
+  if (extra !== undefined) throw new UsageError('needless-word', `farm ${name} does not know what to do with "${extra}"`, { hint })
+  if (words.includes('')) throw new UsageError('empty-word', 'an argument is empty', { hint })
+}
+
+/** Tells people what went wrong. An unexpected error is a defect of farm: its stack is shown to those who ask for it. */
+function tell(error: unknown, argv: readonly string[], io: Io): void {
+  const colour = wantsColour(io.env, io.stderr)
+  const lines = formatFailure(failureOf(error), { colour })
+  if (!(error instanceof FarmError)) {
+    const debug = (io.env['FARM_DEBUG'] ?? '') !== '' || argv.some((word) => /^-v{2,}$/u.test(word)) || argv.filter((word) => word === '-v' || word === '--verbose').length > 1
+    lines[0] = lines[0]?.replace('farm: ', 'farm: unexpected error: ') ?? ''
+    lines.push(...(debug && error instanceof Error ? (error.stack ?? '').split('\n').map((line) => `  ${line}`) : ['  hint: this is a defect of farm; FARM_DEBUG=1 shows where it is']))
+  }
+  io.stderr.write(`${lines.join('\n')}\n`)
+}
+
+/** `farm list | head -1` closes the pipe: nobody reads any more, which is no error and no reason to leave work half done. */
+function quietBrokenPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+  })
+}

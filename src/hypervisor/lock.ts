@@ -1,0 +1,60 @@
+/**
+ * One farm at a time on a host. The lock is a `flock` that a process on the host holds for as long as its standard
+ * input stays open: whether farm ends well, is killed, or its network goes away, the lock goes with it.
+ */
+import { PassThrough } from 'node:stream'
+import { TaskError, TemporaryError } from '../errors.ts'
+import type { Host } from '../host/index.ts'
+
+/** A held lock. */
+export interface HostLock extends AsyncDisposable {
+  release(): Promise<void>
+}
+
+/**
+ * Takes the host's lock.
+ *
+ * @param holder who takes it and for what, shown to whoever finds it taken.
+ * @throws TemporaryError `host-locked` that names the holder.
+ */
+export async function lockHost(host: Host, holder: string): Promise<HostLock> {
+  const input = new PassThrough()
+  // The file is removed by its holder; whoever locked a file that is no longer the one at the path tries again.
+  const held = host.query({ input, nothrow: true })`
+directory=/run/lock; [ -w "$directory" ] || directory=\${XDG_RUNTIME_DIR:-/tmp}
+file=$directory/farm.lock
+command -v flock >/dev/null || { echo "error flock (util-linux) is not installed"; exit 0; }
+while :; do
+  exec 9>>"$file"
+  flock -n 9 || { echo "busy $(cat "$file")"; exit 0; }
+  [ "$file" -ef /proc/self/fd/9 ] && break
+done
+printf '%s\n' ${holder} >"$file"
+echo held
+cat >/dev/null
+rm -f "$file"
+`
+  const answer = await new Promise<string>((resolve) => {
+    let text = ''
+    held.stdout.on('data', (chunk: Buffer | string) => {
+      text += String(chunk)
+      const end = text.indexOf('\n')
+      if (end >= 0) resolve(text.slice(0, end))
+    })
+    held.then((result) => resolve(text.trim() || `error ${result.stderr.trim()}`), (error: unknown) => resolve(`error ${String(error)}`))
+  })
+  if (answer !== 'held') {
+    input.end()
+    await held.catch(() => undefined)
+    if (!answer.startsWith('busy')) throw new TaskError('lock-failed', `the lock of ${host.name} cannot be taken: ${answer.slice(6)}`, { host: host.name })
+    throw new TemporaryError('host-locked', `another farm is at work on ${host.name}: ${answer.slice(5) || 'it has not said who it is'}`, {
+      host: host.name,
+      hint: 'wait until it has ended and run the same command again',
+    })
+  }
+  const release = async (): Promise<void> => {
+    input.end()
+    await held.catch(() => undefined)
+  }
+  return { release, [Symbol.asyncDispose]: release }
+}

@@ -1,0 +1,54 @@
+/** A built image: templates/image/build.sh run on the hypervisor, with farm's guest files laid over the distribution's. */
+import { posix } from 'node:path'
+import { TaskError } from '../errors.ts'
+import type { Host, Shell } from '../host/index.ts'
+import type { ImageRecord } from './cache.ts'
+import { kernelCommandLine } from './download.ts'
+import { guestFiles, readBuildScript } from './guest-files.ts'
+import { buildPackages } from './key.ts'
+import { tar } from './tar.ts'
+import { during, type Watch } from './transfer.ts'
+import type { BaseImage, BuildSpec } from './types.ts'
+
+/** MiB of a built disk. Machines' disks are larger, and their guests let the file system grow. */
+const SIZE = 2048
+
+/** How the machines of a built image start. */
+export function buildTraits({ arch }: BuildSpec): Pick<BaseImage, 'boot' | 'cmdline' | 'seed'> & { initrd: boolean } {
+  return { boot: 'kernel', initrd: true, cmdline: kernelCommandLine(arch), seed: 'farm' }
+}
+
+/**
+ * Fills `stage` with disk.qcow2, vmlinuz, initrd.img and build.log.
+ * @throws TaskError image-build with the log's end; the whole log is kept as `<key>.log` beside the image's place.
+ */
+export async function build(host: Host, $: Shell, spec: BuildSpec, key: string, stage: string, watch: Watch): Promise<ImageRecord> {
+  const packages = buildPackages(spec)
+  const log = posix.join(posix.dirname(stage), `${key}.log`)
+  await host.writeFile(`${stage}/rootfs.tar`, tar(guestFiles()))
+  await host.writeFile(`${stage}/build.sh`, readBuildScript())
+  const started = Date.now()
+  const tell = async (): Promise<void> => {
+    const doing = (await host.query({ nothrow: true })`cat ${`${stage}/stage`}`).stdout.trim()
+    watch.progress(`building the image: ${doing || 'starting'} (${Math.round((Date.now() - started) / 1000)} s)`)
+  }
+  const script = $({ nothrow: true })`sh ${`${stage}/build.sh`} ${stage} ${spec.suite} ${spec.arch} ${packages.join(',')} ${SIZE} ${spec.mirror ?? ''}`
+  const result = await during(script, tell, watch.signal)
+  if (result.exitCode !== 0) {
+    const tail = await $({ nothrow: true })`mv -f ${`${stage}/build.log`} ${log}; tail -n 20 ${log}`
+    const details = (tail.stdout.trim() || result.stderr.trim()).split('\n')
+    const offline = details.some((line) => /Could not resolve|Failed to fetch|Unable to connect|Temporary failure resolving/.test(line))
+    throw new TaskError('image-build', `the image ${key} could not be built: ${reason(details)}`, {
+      host: host.name,
+      hint: offline ? 'the hypervisor must reach a Debian mirror; or name an image to download with vm_download_url' : `the whole log is in ${log}`,
+      details,
+    })
+  }
+  await $`rm -rf ${`${stage}/build.sh`} ${`${stage}/rootfs.tar`} ${`${stage}/stage`} ${log}`
+  return { key, origin: `${spec.suite} ${spec.arch} from ${spec.mirror ?? 'the default mirror'}`, virtualSize: SIZE * 2 ** 20, ...buildTraits(spec), packages, made: new Date().toISOString() }
+}
+
+/** The first line that names an error, else the last. */
+function reason(lines: readonly string[]): string {
+  return (lines.find((line) => /^E: /.test(line)) ?? lines.at(-1) ?? 'no reason was given').replace(/^E: /, '')
+}

@@ -1,0 +1,48 @@
+/** The name of an image in the cache: readable in front, and a hash of all that decides about its content. */
+import { createHash } from 'node:crypto'
+import { InputError } from '../errors.ts'
+import { guestFiles, readBuildScript } from './guest-files.ts'
+import { fileName } from './location.ts'
+import type { BuildSpec, ImageSpec } from './types.ts'
+
+/** Raised when the way in which images are stored or converted changes, so that older ones are not taken for new. */
+const VERSION = 1
+
+/** What farm itself needs in a guest: a kernel, an init, sshd, and the seed's tools. */
+const BASE_PACKAGES = ['systemd-sysv', 'udev', 'dbus', 'kmod', 'initramfs-tools', 'zstd', 'e2fsprogs', 'openssh-server', 'iproute2', 'iputils-ping', 'ca-certificates']
+
+/** Architectures whose small cloud kernel has all that a virtual machine needs. */
+const CLOUD_KERNELS = ['amd64', 'arm64']
+
+/**
+ * The key of an image in the cache, e.g. `bookworm-amd64-3fa2c81b90de`. Pure but for farm's own guest files, which are part of it.
+ * @throws InputError when a package, suite, architecture or mirror is not written as one.
+ */
+export function imageKey(spec: ImageSpec): string {
+  if (spec.kind === 'download') {
+    const { url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed } = spec
+    return named(fileName(url).replace(/\.(qcow2|img|raw)$/i, ''), ['download', url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed])
+  }
+  const { suite, arch, mirror } = spec
+  const files = guestFiles().map(({ path, mode, content }) => [path, mode, createHash('sha256').update(content as Uint8Array).digest('hex')])
+  return named(`${suite}-${arch}`, ['build', suite, arch, mirror, buildPackages(spec), readBuildScript(), files])
+}
+
+function named(prefix: string, parts: readonly unknown[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([VERSION, ...parts.map((part) => part ?? null)])).digest('hex')
+  const readable = prefix.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'image'
+  return `${readable}-${hash.slice(0, 12)}`
+}
+
+/** All packages of a built image, sorted and without doubles. */
+export function buildPackages({ suite, arch, packages, mirror }: BuildSpec): string[] {
+  if (!/^[a-z0-9][a-z0-9.-]*$/.test(suite)) throw new InputError('image-suite', `the suite of an image cannot be ${JSON.stringify(suite)}`, { hint: 'write its code name, e.g. bookworm' })
+  if (!/^[a-z0-9]+$/.test(arch)) throw new InputError('image-arch', `the architecture of an image cannot be ${JSON.stringify(arch)}`, { hint: "use Debian's name for it, e.g. amd64" })
+  if (mirror !== undefined && !/^(https?|file|ftp|copy):\/\/[^\s]+$/.test(mirror)) throw new InputError('image-mirror', `the mirror of an image cannot be ${JSON.stringify(mirror)}`, { hint: 'write its address, e.g. http://deb.debian.org/debian' })
+  const kernel = `linux-image-${CLOUD_KERNELS.includes(arch) ? 'cloud-' : ''}${arch}`
+  for (const name of packages) {
+    // https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
+    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name)) throw new InputError('image-package', `${JSON.stringify(name)} is not the name of a package`)
+  }
+  return [...new Set([kernel, ...BASE_PACKAGES, ...packages])].sort()
+}

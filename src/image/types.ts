@@ -1,0 +1,57 @@
+/** What a base image is made from, and what it is once it stands in a hypervisor's cache. */
+
+/** How a machine of the image starts: from its own boot loader, or with a kernel handed over by the hypervisor. */
+export type Boot = 'disk' | 'kernel'
+/** Which program in the guest reads the seed. */
+export type SeedReader = 'cloud-init' | 'farm'
+
+/** An image that exists somewhere and is downloaded. */
+export interface DownloadSpec {
+  readonly kind: 'download'
+  /** `http(s)://`, `ftp://`, `file://` or an absolute path, as the hypervisor sees it. */
+  readonly url: string
+  /** A file that lists the image's checksum; also those of the kernel and the initial RAM disk. */
+  readonly checksumUrl?: string | undefined
+  /** `sha256:…`, `sha512:…`, or `none` for an image that nobody vouches for. */
+  readonly checksum?: string | undefined
+  readonly kernelUrl?: string | undefined
+  readonly initrdUrl?: string | undefined
+  /** The kernel's command line, for an image with `kernelUrl`. */
+  readonly cmdline?: string | undefined
+  /** `cloud-init` when undefined. */
+  readonly seed?: SeedReader | undefined
+  /** A directory on the hypervisor for unfinished downloads. */
+  readonly workingDir: string
+}
+
+/** An image that is built from a Debian mirror. */
+export interface BuildSpec {
+  readonly kind: 'build'
+  /** `bookworm`, `trixie` or another suite with systemd. */
+  readonly suite: string
+  /** Debian's name of the architecture: `amd64`. */
+  readonly arch: string
+  /** Packages in addition to those that every guest gets. */
+  readonly packages: readonly string[]
+  /** The distribution's own when undefined. */
+  readonly mirror?: string | undefined
+  readonly workingDir?: string | undefined
+}
+
+export type ImageSpec = DownloadSpec | BuildSpec
+
+/** A verified image in the cache of a hypervisor. Machines are overlays on `disk`. */
+export interface BaseImage {
+  /** Name of its directory in the cache; the same key means the same content. */
+  readonly key: string
+  readonly dir: string
+  /** The qcow2 file, without a backing file, never written to. */
+  readonly disk: string
+  readonly kernel?: string | undefined
+  readonly initrd?: string | undefined
+  readonly cmdline?: string | undefined
+  /** Bytes that a guest sees; a machine's disk cannot be smaller. 0 when only planned, in check mode. */
+  readonly virtualSize: number
+  readonly boot: Boot
+  readonly seed: SeedReader
+}

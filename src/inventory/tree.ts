@@ -1,0 +1,106 @@
+/** YAML and JSON inventories: a tree of groups, each with `hosts`, `vars` and `children`. */
+import { InputError, type Location } from '../errors.ts'
+import { describeValue, isMap } from '../vars/layer.ts'
+import { didYouMean } from '../vars/suggest.ts'
+import { parseYaml, type ParsedYaml } from '../vars/yaml.ts'
+import { isGroupList, readGroupList } from './group-list.ts'
+import type { Draft, Group } from './model.ts'
+import { expandHosts } from './ranges.ts'
+
+const SECTIONS = ['vars', 'children', 'hosts'] as const
+
+/**
+ * Reads a YAML or JSON inventory into `draft`; JSON may also have the form that inventory programs print.
+ * @throws InputError with file, line and column.
+ */
+export function readTree(draft: Draft, text: string, file: string): void {
+  const parsed = parseYaml(text.replace(/^\uFEFF/, ''), file)
+  const { value } = parsed
+  if (value === null) return draft.warn('the inventory is empty', { file })
+  if (!isMap(value)) {
+    throw new InputError('inventory-shape', `an inventory is a map of groups, got ${describeValue(value)}`, { location: parsed.locate([]) ?? { file, line: 1, column: 1 } })
+  }
+  if (typeof value['plugin'] === 'string') {
+    throw new InputError('inventory-plugin', `inventory plugins (${value['plugin']}) are not supported`, { location: parsed.locate(['plugin']), hint: 'use a program that prints JSON' })
+  }
+  if (text.trimStart().startsWith('{') && isGroupList(value)) return readGroupList(draft, value, file, parsed)
+  for (const [name, group] of Object.entries(value)) new TreeReader(draft, file, parsed).group(name, group, [name])
+}
+
+class TreeReader {
+  readonly #draft: Draft
+  readonly #file: string
+  readonly #parsed: ParsedYaml
+
+  constructor(draft: Draft, file: string, parsed: ParsedYaml) {
+    this.#draft = draft
+    this.#file = file
+    this.#parsed = parsed
+  }
+
+  group(name: string, value: unknown, path: readonly string[]): Group | undefined {
+    if (value !== null && !isMap(value)) {
+      this.#draft.warn(`${name} is not a group: expected a map, got ${describeValue(value)}`, this.#at(path))
+      return undefined
+    }
+    const group = this.#draft.group(name)
+    if (value === null) return group
+    this.#vars(group, this.#section(name, value, 'vars', path), path)
+    for (const key of Object.keys(value)) {
+      if (key === 'children') this.#children(group, this.#section(name, value, key, path), [...path, key])
+      else if (key === 'hosts') this.#hosts(group, this.#section(name, value, key, path), [...path, key])
+      else if (key !== 'vars') this.#unknown(name, key, [...path, key])
+    }
+    return group
+  }
+
+  #section(name: string, group: Record<string, unknown>, key: (typeof SECTIONS)[number], path: readonly string[]): Record<string, unknown> {
+    const value = group[key] ?? {}
+    if (isMap(value)) return value
+    if (typeof value === 'string') return { [value]: null }
+    throw new InputError('inventory-shape', `${key} of the group ${name} must be a map, got ${describeValue(value)}`, {
+      location: this.#at([...path, key]),
+      hint: Array.isArray(value) ? `write each name as a key: "${key === 'vars' ? 'name: value' : 'name:'}"` : undefined,
+    })
+  }
+
+  #vars(group: Group, vars: Record<string, unknown>, path: readonly string[]): void {
+    for (const [key, value] of Object.entries(vars)) {
+      this.#draft.setGroupVar(this.#file, group, key, value, (rest) => this.#parsed.locate([...path, 'vars', key, ...rest]))
+    }
+  }
+
+  #children(group: Group, children: Record<string, unknown>, path: readonly string[]): void {
+    for (const [name, value] of Object.entries(children)) {
+      const child = this.group(name, value, [...path, name])
+      if (child) this.#draft.addChild(group, child, this.#at([...path, name]))
+    }
+  }
+
+  #hosts(group: Group, hosts: Record<string, unknown>, path: readonly string[]): void {
+    for (const [pattern, value] of Object.entries(hosts)) {
+      const here = [...path, pattern]
+      const vars = value ?? {}
+      if (!isMap(vars)) throw new InputError('inventory-shape', `variables of the host ${pattern} must be a map, got ${describeValue(vars)}`, { location: this.#at(here) })
+      const plain = /^[^[\]:]+$/.test(pattern)
+      const { names, port } = plain ? { names: [pattern], port: undefined } : expandHosts(pattern, this.#at(here))
+      if (names.length === 0) this.#draft.warn(`${pattern} names no host`, this.#at(here))
+      for (const name of names) {
+        const host = this.#draft.host(name, group)
+        if (port !== undefined) this.#draft.setHostVar(this.#file, host, 'ansible_port', port, () => this.#parsed.locate(here))
+        for (const [key, item] of Object.entries(vars)) {
+          this.#draft.setHostVar(this.#file, host, key, item, (rest) => this.#parsed.locate([...here, key, ...rest]))
+        }
+      }
+    }
+  }
+
+  #unknown(group: string, key: string, path: readonly string[]): void {
+    const near = didYouMean(key, SECTIONS)
+    this.#draft.warn(`${key} in the group ${group} is ignored: only hosts, vars and children mean something${near ? `; ${near}` : ''}`, this.#at(path))
+  }
+
+  #at(path: readonly string[]): Location {
+    return this.#parsed.locate(path) ?? { file: this.#file }
+  }
+}

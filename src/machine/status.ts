@@ -1,0 +1,150 @@
+/** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
+import { FarmError, InputError } from '../errors.ts'
+import { becomeSpec, bindHost, connect, hostSpec, type Connection, type Host } from '../host/index.ts'
+import { Hypervisor } from '../hypervisor/index.ts'
+import type { Inventory } from '../inventory/index.ts'
+import { Scope, type Layer } from '../vars/index.ts'
+import { connectGuest } from './guest.ts'
+import { loginKey, ownIdentityFile } from './keys.ts'
+import { CONNECTION_VARS } from './access.ts'
+
+/** One machine. `address` and `port` are as seen from its hypervisor. */
+export interface MachineStatus {
+  readonly name: string
+  readonly host: string
+  readonly cluster: string
+  /** As libvirt names it: running, shut off, paused, … */
+  readonly state: string
+  readonly address: string
+  readonly port: number
+  readonly user: string
+  /** ISO 8601 in UTC. */
+  readonly created: string
+  /** `user@controller`. */
+  readonly owner: string
+  readonly hostKeys: readonly string[]
+  readonly memMiB: number
+  readonly cpus: number
+  /** Private key on the controller that may log in. */
+  readonly identityFile: string | undefined
+  readonly consoleLog: string
+}
+
+/** Hosts that could not be asked, and why. */
+export interface Unreachable {
+  readonly host: string
+  readonly error: FarmError
+}
+
+/** How a hypervisor is reached, for each host asked. */
+export interface HostAccess {
+  readonly host: string
+  readonly local: boolean
+  readonly libvirtUri: string
+  readonly address: string | undefined
+  readonly port: number | undefined
+  readonly user: string | undefined
+  readonly jumps: readonly string[]
+  open(signal?: AbortSignal): Promise<{ connection: Connection; host: Host }>
+}
+
+const accessOf = new WeakMap<MachineStatus, HostAccess>()
+
+/** How to reach a host and become root there, from its variables. Nothing is opened yet. */
+export function hostAccess(inventory: Inventory, host: string, extraVars: readonly Layer[]): HostAccess {
+  const scope = new Scope([...inventory.layers(host), ...extraVars])
+  const vars = Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
+  const spec = hostSpec(host, vars)
+  return {
+    host,
+    local: spec.connection === 'local',
+    libvirtUri: scope.has('libvirt_uri') ? String(scope.get('libvirt_uri')) : 'qemu:///system',
+    address: spec.address,
+    port: spec.port,
+    user: spec.user,
+    jumps: spec.jumps ?? [],
+    async open(signal) {
+      const connection = await connect(spec, signal === undefined ? {} : { signal })
+      const become = becomeSpec({ ansible_become: true, ...vars })
+      const recorder = { check: true, changed: () => undefined, output: () => undefined }
+      return { connection, host: bindHost(connection, { name: host, recorder, ...(become && { become }), ...(signal && { signal }) }) }
+    },
+  }
+}
+
+/** Asks every hypervisor (the group vmhost, or all hosts where there is none) for the machines that farm owns. */
+export async function machinesOf(inventory: Inventory, extraVars: readonly Layer[], signal?: AbortSignal): Promise<{ machines: MachineStatus[]; unreachable: Unreachable[] }> {
+  const hosts = inventory.groups.has('vmhost') ? inventory.select('vmhost') : inventory.select('all')
+  const unreachable: Unreachable[] = []
+  const lists = await Promise.all(hosts.map(async (host) => {
+    try {
+      const access = hostAccess(inventory, host, extraVars)
+      const identityFile = await identityOf(inventory, host, extraVars)
+      const { connection, host: bound } = await access.open(signal)
+      await using _connection = connection
+      return await machinesOn(bound, access, identityFile)
+    } catch (error) {
+      if (!(error instanceof FarmError)) throw error
+      unreachable.push({ host, error })
+      return []
+    }
+  }))
+  return { machines: lists.flat(), unreachable }
+}
+
+async function machinesOn(host: Host, access: HostAccess, identityFile: string | undefined): Promise<MachineStatus[]> {
+  const domains = await new Hypervisor(host, access.libvirtUri).domains.list()
+  return [...domains.values()].flatMap((domain) => {
+    if (domain.mark === undefined) return []
+    const { cluster, address, port, user, created, owner, hostKey, console } = domain.mark
+    const status: MachineStatus = {
+      name: domain.name, host: access.host, cluster, state: domain.state, address, port, user, created, owner,
+      hostKeys: [hostKey], memMiB: domain.memMiB, cpus: domain.cpus, identityFile, consoleLog: console,
+    }
+    accessOf.set(status, access)
+    return [status]
+  })
+}
+
+async function identityOf(inventory: Inventory, host: string, extraVars: readonly Layer[]): Promise<string | undefined> {
+  const scope = new Scope([...inventory.layers(host), ...extraVars])
+  if (!scope.has('ssh_pub_key')) return ownIdentityFile()
+  return (await loginKey(String(scope.get('ssh_pub_key')))).identityFile
+}
+
+/** How the hypervisor of a machine is reached. */
+export function accessFor(machine: MachineStatus): HostAccess {
+  const access = accessOf.get(machine)
+  if (access === undefined) throw new InputError('no-access', `${machine.name} was not listed by farm`)
+  return access
+}
+
+/** Logs in to a machine; closing the connection also closes the one to its hypervisor. */
+export async function openGuest(machine: MachineStatus, signal?: AbortSignal): Promise<Connection> {
+  if (machine.state !== 'running') {
+    throw new InputError('machine-not-running', `${machine.name} is ${machine.state}`, { host: machine.host, hint: 'farm run provision-cluster starts it' })
+  }
+  const { connection } = await accessFor(machine).open(signal)
+  try {
+    const guest = await connectGuest({ ...machine, hostKey: machine.hostKeys[0] ?? '' }, connection, { signal })
+    const close = async (): Promise<void> => {
+      await guest.close()
+      await connection.close()
+    }
+    return Object.assign(Object.create(guest) as Connection, { close, [Symbol.asyncDispose]: close })
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+/** Attaches the terminal to a machine's serial console (left with Ctrl+]). Resolves with virsh's exit code. */
+export async function openConsole(machine: MachineStatus, signal?: AbortSignal): Promise<number> {
+  const access = accessFor(machine)
+  const { connection, host } = await access.open(signal)
+  await using _connection = connection
+  const uid = (await host.query`id -u`).stdout.trim()
+  const login = await bindHost(connection, { name: access.host, recorder: { check: true, changed: () => undefined, output: () => undefined } }).query`id -u`
+  const sudo = login.stdout.trim() === uid ? '' : 'sudo '
+  return connection.interactive(`${sudo}virsh -c '${access.libvirtUri.replaceAll("'", '')}' console ${machine.name} --force`)
+}

@@ -1,0 +1,79 @@
+/** Finds recipes: those that ship with farm, and a user's file given by its path. */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { InputError, UsageError } from '../errors.ts'
+import { expandPath, packagedCode } from '../paths.ts'
+import type { Recipe } from './types.ts'
+
+/** A recipe with the name under which it is run and the file it came from. */
+export interface LoadedRecipe {
+  readonly name: string
+  readonly file: string
+  readonly recipe: Recipe
+}
+
+/** Names of the recipes that ship with farm, sorted. */
+export async function recipeNames(): Promise<string[]> {
+  const files = await readdir(packagedCode('recipes'))
+  return files.filter((file) => /\.(ts|js)$/.test(file) && !file.endsWith('.d.ts')).map((file) => basename(file, extname(file))).sort()
+}
+
+/** All recipes that ship with farm. */
+export async function listRecipes(): Promise<LoadedRecipe[]> {
+  return Promise.all((await recipeNames()).map((name) => findRecipe(name)))
+}
+
+/**
+ * Loads a recipe by its name, or by the path of a TypeScript or JavaScript file (anything with a slash or an extension).
+ *
+ * @throws UsageError `unknown-recipe` with the known names; InputError when the file does not export a recipe.
+ */
+export async function findRecipe(name: string): Promise<LoadedRecipe> {
+  const isPath = name.includes('/') || /\.[mc]?[jt]s$/.test(name)
+  const file = isPath ? expandPath(name) : packagedFile(name)
+  if (file === undefined || !existsSync(file)) {
+    if (isPath) throw new UsageError('unknown-recipe', `there is no recipe file ${name}`, { location: { file: file ?? name } })
+    const known = await recipeNames()
+    const near = known.find((candidate) => candidate.startsWith(name) || distance(candidate, name) <= 3)
+    throw new UsageError('unknown-recipe', `there is no recipe called "${name}"`, {
+      hint: `${near === undefined ? '' : `did you mean "${near}"? `}known recipes: ${known.join(', ')}`,
+    })
+  }
+  const module = await importFile(file)
+  const recipe = module['default']
+  if (!isRecipe(recipe)) {
+    throw new InputError('not-a-recipe', `${file} has no recipe as its default export`, { location: { file }, hint: 'write `export default recipe({ … })`' })
+  }
+  return { name: isPath ? basename(name, extname(name)) : name, file, recipe }
+}
+
+function packagedFile(name: string): string | undefined {
+  if (!/^[\w-]+$/.test(name)) return undefined
+  return ['.js', '.ts'].map((extension) => join(packagedCode('recipes'), name + extension)).find((file) => existsSync(file))
+}
+
+/** Node strips types by itself from 22.18 on; below that, and for farm run from source, jiti does. */
+async function importFile(file: string): Promise<Record<string, unknown>> {
+  if (!file.endsWith('.ts') || ('typescript' in process.features && process.features.typescript)) return import(pathToFileURL(file).href) as Promise<Record<string, unknown>>
+  const { createJiti } = await import('jiti')
+  return createJiti(import.meta.url).import<Record<string, unknown>>(file)
+}
+
+function isRecipe(value: unknown): value is Recipe {
+  return typeof value === 'object' && value !== null && 'tasks' in value && Array.isArray(value.tasks) && 'hosts' in value && 'vars' in value
+}
+
+/** Levenshtein distance, for "did you mean". */
+export function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, charA] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, charB] of [...b].entries()) {
+      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (charA === charB ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

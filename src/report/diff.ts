@@ -1,0 +1,21 @@
+/** Differences as unified diffs. The only file that knows the package `diff`. */
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
+import type { Diff } from '../events.ts'
+import { clean, paint, type Look } from './text.ts'
+
+/** The lines of a unified diff with three lines of context; titles say which side is which. */
+export function unifiedDiff({ title, before, after }: Diff, colour: boolean): string[] {
+  const headers = [before === '' ? 'nothing' : title, after === '' ? 'nothing' : title] as const
+  const patch = createTwoFilesPatch(headers[0], headers[1], before, after, before === '' ? '' : 'is', after === '' ? '' : 'shall be', { context: 3, headerOptions: FILE_HEADERS_ONLY })
+  return patch
+    .trimEnd()
+    .split('\n')
+    .map((text) => paint(lookOf(text), text.split('\t').map(clean).join('\t'), colour))
+}
+
+function lookOf(text: string): Look | undefined {
+  if (text.startsWith('---') || text.startsWith('+++')) return 'bold'
+  if (text.startsWith('@@')) return 'cyan'
+  if (text.startsWith('+')) return 'green'
+  return text.startsWith('-') ? 'red' : undefined
+}

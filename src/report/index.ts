@@ -1,0 +1,58 @@
+/**
+ * Readers of the event stream. A run emits events (src/events.ts); a report shows them: as a live picture in a terminal,
+ * as timestamped lines, as JSON, or hardly at all. Reports know events and nothing else.
+ */
+import type { Writable } from 'node:stream'
+import type { EventSink } from '../events.ts'
+import type { ReportKind } from './choose.ts'
+import { jsonSink } from './json.ts'
+
+export { chooseReport, wantsColour, type ReportChoice, type ReportKind, type ScreenLike } from './choose.ts'
+export { failureOf, formatFailure } from './failure.ts'
+export { clean, paint, pad, width, type Look } from './text.ts'
+
+/** Where a report writes. */
+export interface Streams {
+  readonly out: Writable
+  readonly err: Writable
+}
+
+/** How much a report shows; all have a default. */
+export interface ReportOptions {
+  /** Default false. */
+  readonly colour?: boolean | undefined
+  /** Default true. */
+  readonly unicode?: boolean | undefined
+  /** Show the difference of every change; check mode always does. Default false. */
+  readonly diff?: boolean | undefined
+  /** From 1 on, the output of changing commands is shown too. Default 0. */
+  readonly verbosity?: number | undefined
+}
+
+/** A reader of one run's events. */
+export interface Report {
+  readonly sink: EventSink
+  /** Prints what belongs at the end (failures, recap, results) and gives the terminal back. To be called once, whatever happened. */
+  end(): Promise<void>
+}
+
+/** Makes a report; what it needs is imported only now. */
+export async function createReport(kind: ReportKind, streams: Streams, options: ReportOptions = {}): Promise<Report> {
+  const { colour = false, unicode = true, diff = false, verbosity = 0 } = options
+  switch (kind) {
+    case 'json':
+      return { sink: jsonSink(streams.out), end: () => Promise.resolve() }
+    case 'quiet': {
+      const { QuietReport } = await import('./quiet.ts')
+      return new QuietReport(streams, colour)
+    }
+    case 'plain': {
+      const { PlainReport } = await import('./plain.ts')
+      return new PlainReport(streams.out, { colour, diff, verbosity })
+    }
+    case 'terminal': {
+      const { TerminalReport } = await import('./terminal.ts')
+      return new TerminalReport(streams, { colour, unicode, diff, verbosity })
+    }
+  }
+}

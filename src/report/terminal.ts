@@ -1,0 +1,164 @@
+/**
+ * The live picture in a terminal. listr2 owns the screen while a run lasts (cursor, redrawing in place, stray output held back);
+ * what is drawn is ours (board.ts, draw.ts), and so are errors, signals and the exit code. The only file that knows listr2.
+ */
+import type { Writable } from 'node:stream'
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2'
+import type { Change, EventSink } from '../events.ts'
+import { emptyBoard, fold, type Board } from './board.ts'
+import { unifiedDiff } from './diff.ts'
+import { draw } from './draw.ts'
+import { Ending } from './ending.ts'
+import type { Streams } from './index.ts'
+import { clean, paint } from './text.ts'
+
+/** A frame at most so often (ms), and never sooner than this many times what the last one cost. */
+const FRAME_EVERY = 100
+const REST_FACTOR = 4
+/** The picture that stays behind may be longer than the screen, but not endless. */
+const LAST_ROWS = 200
+
+export interface TerminalOptions {
+  readonly colour: boolean
+  readonly unicode: boolean
+  readonly diff: boolean
+  readonly verbosity: number
+}
+
+interface Screen extends Writable {
+  readonly columns?: number
+  readonly rows?: number
+}
+
+/** Follows a run on the screen; after the end prints changes (with diffs), failures, recap and results below the last picture. */
+export class TerminalReport {
+  readonly #streams: Streams
+  readonly #options: TerminalOptions
+  readonly #board: Board = emptyBoard()
+  readonly #ending = new Ending()
+  readonly #changes: { readonly host: string; readonly change: Change; readonly applied: boolean }[] = []
+  readonly #output: string[] = []
+  readonly #finished: Promise<void>
+  #finish: () => void = () => {}
+  #refresh: () => void = () => {}
+  #picture: Promise<unknown> | undefined
+
+  constructor(streams: Streams, options: TerminalOptions) {
+    this.#streams = streams
+    this.#options = options
+    this.#finished = new Promise((resolve) => { this.#finish = resolve })
+  }
+
+  readonly sink: EventSink = (event) => {
+    this.#ending.add(event)
+    fold(this.#board, event)
+    if (event.type === 'change') this.#changes.push(event)
+    if (event.type === 'output' && this.#options.verbosity > 0) this.#output.push(`[${event.host}] ${event.line}`)
+    if (event.type === 'run-start') this.#picture ??= this.#start()
+    this.#refresh()
+  }
+
+  async end(): Promise<void> {
+    this.#board.endedAt ??= Date.now()
+    this.#finish()
+    await this.#picture
+    const { colour } = this.#options
+    const lines = [...this.#output.map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()]
+    if (lines.length > 0) this.#streams.out.write(`${lines.join('\n')}\n`)
+  }
+
+  #start(): Promise<unknown> {
+    const listr = new Listr(
+      [...this.#board.hosts.keys()].map((title) => ({ title, task: () => this.#finished })),
+      {
+        concurrent: true,
+        exitOnError: false,
+        registerSignalListeners: true,
+        renderer: this.#renderer(),
+        fallbackRendererCondition: false,
+        rendererOptions: { logger: new ListrLogger({ processOutput: new ScreenOutput(this.#streams) }) },
+      },
+    )
+    return listr.run()
+  }
+
+  /** listr2's renderer redraws its whole tree at every event; this one draws the board, and has patience. */
+  #renderer(): typeof DefaultRenderer {
+    const frame = (rows: number, reserve: number): string => this.#frame(rows, reserve)
+    const register = (refresh: () => void): void => { this.#refresh = refresh }
+    const screen = this.#screen()
+    return class extends DefaultRenderer {
+      // Why: listr2 asks process.stdout otherwise, and would put another renderer in this one's place.
+      static override readonly nonTTY = true
+
+      #timer: NodeJS.Timeout | undefined
+      #next = 0
+
+      override async render(): Promise<void> {
+        await super.render()
+        register(() => { this.update() })
+        this.update()
+      }
+
+      override update(): void {
+        if (this.#timer !== undefined) return
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined
+          const before = performance.now()
+          super.update()
+          const cost = performance.now() - before
+          this.#next = before + Math.max(FRAME_EVERY, cost * REST_FACTOR)
+        }, Math.max(0, this.#next - performance.now()))
+      }
+
+      /** `prompt: false` is how listr2 asks for the last picture, which is to stay. */
+      override create(options?: { tasks?: boolean; bottomBar?: boolean; prompt?: boolean }): string {
+        return options?.prompt === false ? frame(LAST_ROWS, 0) : frame((screen.rows ?? 24) - 1, 1)
+      }
+
+      override end(): void {
+        clearTimeout(this.#timer)
+        register(() => {})
+        super.end()
+      }
+    }
+  }
+
+  #frame(rows: number, margin: number): string {
+    const { colour, unicode } = this.#options
+    const columns = (this.#screen().columns ?? 80) - margin
+    return draw(this.#board, { columns, rows, colour, unicode, now: Date.now() }).join('\n')
+  }
+
+  #screen(): Screen {
+    return this.#streams.out
+  }
+
+  #changeLines(): string[] {
+    const { colour, diff } = this.#options
+    if (!diff && !this.#board.check) return []
+    return this.#changes.flatMap(({ host, change, applied }) => [
+      '',
+      `${paint('yellow', applied ? 'changed' : 'would change', colour)} ${clean(`[${host}] ${change.summary}`)}`,
+      ...(change.diff === undefined ? [] : unifiedDiff(change.diff, colour).map((text) => `  ${text}`)),
+    ])
+  }
+}
+
+/** listr2 copies a stream's size once; this keeps it true when the window changes. */
+class ScreenOutput extends ProcessOutput {
+  readonly #screen: NodeJS.WriteStream
+
+  constructor({ out, err }: Streams) {
+    super(out as NodeJS.WriteStream, err as NodeJS.WriteStream, { leaveEmptyLine: false })
+    this.#screen = out as NodeJS.WriteStream
+  }
+
+  override get stdout(): NodeJS.WriteStream {
+    const screen = this.#screen
+    return Object.defineProperties(super.stdout, {
+      columns: { get: () => screen.columns },
+      rows: { get: () => screen.rows },
+    })
+  }
+}

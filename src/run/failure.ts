@@ -1,0 +1,34 @@
+/** Errors as the event stream carries them, and the exit code that a run's failures add up to. */
+import { EXIT, FarmError } from '../errors.ts'
+import type { Failure } from '../events.ts'
+
+/** Turns whatever was thrown into a failure; an unexpected error keeps the first line of its stack. */
+export function toFailure(error: unknown, host?: string, step?: string): Failure {
+  if (error instanceof FarmError) {
+    return {
+      code: error.code,
+      message: error.message,
+      hint: error.hint,
+      host: error.host ?? host,
+      step: error.step ?? step,
+      location: error.location,
+      details: error.details.length === 0 ? undefined : error.details,
+    }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  const where = error instanceof Error ? error.stack?.split('\n')[1]?.trim() : undefined
+  return { code: 'unexpected', message: `unexpected error: ${message}`, host, step, details: where === undefined ? undefined : [where], hint: 'this is a defect of farm or of the recipe; FARM_DEBUG=1 shows where' }
+}
+
+/** The exit code that an error asks for. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof FarmError ? error.exitCode : EXIT.unexpected
+}
+
+/** One code for a run: what all failures share, or 2 when they differ; 3 when a check found changes; else 0. */
+export function overallExitCode(codes: ReadonlySet<number>, options: { check: boolean; changed: boolean; interrupted: boolean }): number {
+  if (options.interrupted) return EXIT.interrupted
+  const [first] = codes
+  if (first !== undefined) return codes.size === 1 ? first : EXIT.taskFailed
+  return options.check && options.changed ? EXIT.changesPending : EXIT.done
+}

@@ -1,0 +1,99 @@
+/** Role: one machine for each name, all at once, ended only when each has let farm log in. */
+import { readConsoles, chooseVirtType } from '../../src/hypervisor/index.ts'
+import { inspectImage, plannedImage } from '../../src/image/index.ts'
+import { awaitLogins, caCertificate, loginKey, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
+import { task, type TaskContext } from '../../src/recipe/index.ts'
+import { clusterPaths, directory, imageSpec, machineFiles } from '../shared/cluster.ts'
+import { knownAddresses } from '../shared/known.ts'
+import { inspectDisks } from './disks.ts'
+import { ensureMachine, type Found, type ProvisionInput } from './machine.ts'
+import { choosePort } from './ports.ts'
+
+/** Seconds to a login. */
+const BOOT_TIMEOUT = { kvm: 120, qemu: 600 }
+
+export const provisionMachines = task<ClusterVars>('provision-vm: create and start the machines', async (context) => {
+  const { host, hypervisor, vars, signal } = context
+  const facts = await hypervisor.facts(clusterPaths(vars))
+  const plan = planCluster(vars, host.name, await knownAddresses(hypervisor, vars))
+  const virtType = chooseVirtType(facts, vars.virt_type, host.name).type
+  const key = await loginKey(vars.ssh_pub_key)
+  const spec = imageSpec(vars, facts, host.name)
+  const cache = directory(vars.vm_image_cache)
+  const input: ProvisionInput = {
+    context,
+    cluster: plan.name,
+    pool: poolName(vars),
+    network: plan.network,
+    facts,
+    virtType,
+    image: (await inspectImage(host, spec, cache)) ?? plannedImage(spec, cache),
+    publicKey: key.publicKey,
+    caCertificate: await caCertificate(vars.domain_ca_cert),
+  }
+  const found = await inspect(input, plan.machines)
+  await consoleDirectory(context, found.some(({ domain }) => domain === undefined))
+
+  const consoles = await readConsoles(host, found.map(({ machine }) => machineFiles(vars, machine.name).console), 1)
+  const awaited: AwaitedMachine[] = []
+  await settleAll(found.map(async (one, index) => {
+    const startedAt = performance.now()
+    const { hostKey, started } = await ensureMachine(input, one)
+    if (host.check || (!started && one.domain?.ready === true)) return
+    context.rung(one.machine.name, 'defined', 0)
+    context.rung(one.machine.name, 'running', (performance.now() - startedAt) / 1000)
+    awaited.push({
+      name: one.machine.name, address: one.address, port: one.port, user: 'root', hostKey, identityFile: key.identityFile, mac: one.machine.mac,
+      consoleLog: machineFiles(vars, one.machine.name).console,
+      consoleOffset: started ? (consoles[index]?.size ?? 0) : 0,
+      startedAt,
+    })
+  }))
+  await awaitLogins(awaited, { host, hypervisor, network: plan.network?.name, timeout: vars.vm_boot_timeout ?? BOOT_TIMEOUT[virtType], signal, onRung: context.rung })
+  if (awaited.length > 0) await hypervisor.domains.markReady(awaited.map(({ name }) => name))
+  if (!host.check) report(context, found)
+})
+
+/** What is there of each machine, and where it answers. */
+async function inspect(input: ProvisionInput, machines: readonly Found['machine'][]): Promise<Found[]> {
+  const { host, hypervisor, vars } = input.context
+  const domains = await hypervisor.domains.list()
+  const disks = await inspectDisks(host, machines.map(({ name }) => machineFiles(vars, name).disk))
+  const taken = new Set([...input.facts.listening, ...[...domains.values()].flatMap((domain) => (domain.mark === undefined ? [] : [domain.mark.port]))])
+  return machines.map((machine, index): Found => {
+    const domain = domains.get(machine.name)
+    const user = input.network === undefined
+    const kept = domain?.mark
+    return {
+      machine,
+      domain,
+      disk: disks[index],
+      address: user ? '127.0.0.1' : (machine.ip ?? ''),
+      port: !user ? 22 : kept !== undefined && kept.address === '127.0.0.1' ? kept.port : choosePort(input.cluster, machine.name, taken),
+    }
+  })
+}
+
+/** virtlogd writes consoles into a directory that has to be there. */
+async function consoleDirectory({ host, vars }: TaskContext<ClusterVars>, needed: boolean): Promise<void> {
+  if (!needed) return
+  const dir = directory(vars.vm_console_dir)
+  const present = await host.query({ nothrow: true })`test -d ${dir}`
+  if (present.exitCode !== 0) await host.change({ summary: `create directory ${dir}` }, ($) => $`mkdir -p -m 0755 ${dir}`)
+}
+
+/** Waits for all, then throws the first error: no machine is left half made because another one failed. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}
+
+function report({ host, vars, again, result }: TaskContext<ClusterVars>, found: readonly Found[]): void {
+  const width = Math.max(0, ...found.map(({ machine }) => machine.name.length))
+  const lines = found.map(({ machine, address, port }) => `${machine.name.padEnd(width)}  ${again(`ssh ${machine.name}`)}   (${port === 22 ? address : `${address}:${port}`})`)
+  result(lines.length === 0 ? [] : [`Log in to the machines of cluster ${vars.vmhost_cluster_name}:`, ...lines.map((line) => `  ${line}`)], {
+    cluster: vars.vmhost_cluster_name,
+    host: host.name,
+    machines: found.map(({ machine, address, port }) => ({ name: machine.name, address, port, mac: machine.mac })),
+  })
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compareXml, escapeXml, find, formatXml, parseXml } from '../../../src/hypervisor/xml.ts'
+
+const libvirts = parseXml(`
+<domain type='qemu'>
+  <name>boreas</name>
+  <memory unit='KiB'>2097152</memory>
+  <currentMemory unit='KiB'>2097152</currentMemory>
+  <vcpu placement='static'>1</vcpu>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type><boot dev='hd'/></os>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/><source file='/pool/boreas.qcow2'/><target dev='vda' bus='virtio'/>
+      <address type='pci' domain='0x0000' bus='0x04' slot='0x00' function='0x0'/>
+    </disk>
+    <controller type='usb' index='0' model='qemu-xhci'/>
+    <interface type='network'><mac address='52:54:00:aa:bb:cc'/><source network='anemoi'/><model type='virtio'/></interface>
+  </devices>
+</domain>`)
+
+const wanted = (changes: { memory?: string; machine?: string; disk?: string } = {}): string => `
+<domain type='qemu'>
+  <name>boreas</name>
+  <memory unit='MiB'>${changes.memory ?? '2048'}</memory>
+  <vcpu placement='static'>1</vcpu>
+  <os><type arch='x86_64' machine='${changes.machine ?? 'q35'}'>hvm</type><boot dev='hd'/></os>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${changes.disk ?? '/pool/boreas.qcow2'}'/><target dev='vda' bus='virtio'/></disk>
+    <interface type='network'><mac address='52:54:00:aa:bb:cc'/><source network='anemoi'/><model type='virtio'/></interface>
+  </devices>
+</domain>`
+
+test('what libvirt adds, resolves and writes in other units is no difference', () => {
+  assert.equal(compareXml(libvirts, parseXml(wanted())), undefined)
+})
+
+test('other memory is a difference that shows both values and nothing else', () => {
+  const diff = compareXml(libvirts, parseXml(wanted({ memory: '4096' })))
+  assert.ok(diff)
+  const before = diff.before.split('\n')
+  const changed = diff.after.split('\n').filter((line) => !before.includes(line))
+  assert.deepEqual(changed, ["  <memory unit='MiB'>4096</memory>"])
+  assert.match(diff.before, /<memory unit='MiB'>2048</)
+})
+
+test('another machine type is a difference, a version of the same is not', () => {
+  assert.ok(compareXml(libvirts, parseXml(wanted({ machine: 'pc' }))))
+  assert.ok(compareXml(libvirts, parseXml(wanted({ machine: 'pc-q35-5.2' }))))
+  assert.equal(compareXml(libvirts, parseXml(wanted({ machine: 'pc-q35-7.2' }))), undefined)
+})
+
+test('a disk that was taken off is found missing', () => {
+  const without = parseXml(formatXml(libvirts).replace(/<disk[\s\S]*?<\/disk>/, ''))
+  assert.match(compareXml(without, parseXml(wanted()))?.after ?? '', /boreas\.qcow2/)
+})
+
+test('any text survives being written into XML and read again', () => {
+  const printable = fc.string({ unit: 'grapheme-ascii' }).map((text) => text.trim())
+  fc.assert(fc.property(printable, (text) => {
+    const element = parseXml(`<a v='${escapeXml(text)}'><b>${escapeXml(text)}</b></a>`)
+    assert.equal(element.attributes['v'], text)
+    assert.equal(find(element, 'b')?.text, text)
+  }))
+})
+
+test('a document that is not well-formed is refused with its line', () => {
+  assert.throws(() => parseXml('<a>\n<b></a>'), /not well-formed XML at 2:/)
+})
