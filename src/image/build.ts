@@ -37,10 +37,10 @@ export async function build(host: Host, $: Shell, spec: BuildSpec, key: string, 
   if (result.exitCode !== 0) {
     const tail = await $({ nothrow: true })`mv -f ${`${stage}/build.log`} ${log}; tail -n 20 ${log}`
     const details = (tail.stdout.trim() || result.stderr.trim()).split('\n')
-    const offline = details.some((line) => /Could not resolve|Failed to fetch|Unable to connect|Temporary failure resolving/.test(line))
+    const offline = details.some((line) => /Could not resolve|Failed to fetch|Unable to connect|Temporary failure resolving|does not have a Release file|apt-get update.* failed/.test(line))
     throw new TaskError('image-build', `the image ${key} could not be built: ${reason(details)}`, {
       host: host.name,
-      hint: offline ? 'the hypervisor must reach a Debian mirror; or name an image to download with vm_download_url' : `the whole log is in ${log}`,
+      hint: offline ? `the hypervisor must reach a Debian mirror; or name an image to download with vm_download_url. The whole log is in ${log}` : `the whole log is in ${log}`,
       details,
     })
   }
