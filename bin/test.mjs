@@ -22,6 +22,7 @@ needTools()
 const isUnit = (file) => relative(folder, file).startsWith('unit')
 const counts = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0, duration_ms: 0 }
 const skipped = []
+const empty = []
 const events = new PassThrough({ objectMode: true })
 const report = new spec()
 events.pipe(report).pipe(process.stdout)
@@ -34,6 +35,7 @@ await new Promise((resolve) => report.once('end', resolve))
 
 if (counts.fail + counts.cancelled > 0) process.exitCode = 1
 if (counts.pass === 0) fail('no test ran')
+if (empty.length > 0) fail(`no test ran in ${empty.map((file) => relative(root, file)).join(', ')}`)
 const unexcused = skipped.filter((title) => !MAY_SKIP.includes(title))
 if (unexcused.length > 0 && process.env.CI) fail(`tests were skipped, which counts as failure in CI:\n  ${unexcused.join('\n  ')}`)
 
@@ -44,6 +46,8 @@ async function runFiles(chosen, concurrency) {
     const [, name, value] = /^(\w+) ([\d.]+)$/.exec(event.type === 'test:diagnostic' && event.data.nesting === 0 ? event.data.message : '') ?? []
     if (name in counts) counts[name] += Number(value)
     else if (event.type !== 'test:summary') events.write(event)
+    // A file in which node finds no test passes as a test of the file's own name.
+    if (event.type === 'test:pass' && event.data.nesting === 0 && chosen.includes(event.data.name)) empty.push(event.data.name)
     if (event.type === 'test:pass' && event.data.skip !== undefined && event.data.skip !== false) skipped.push(event.data.name)
   }
 }

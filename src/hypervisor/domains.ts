@@ -1,5 +1,7 @@
 /** libvirt domains: what exists and whose it is, defining, starting, drift, and removal with all that belongs to them. */
 import { TaskError } from '../errors.ts'
+import type { Change } from '../events.ts'
+import type { Shell } from '../host/index.ts'
 import { machineMark, type MachineMark } from './ownership.ts'
 import { foreign } from './pools.ts'
 import type { Virsh } from './virsh.ts'
@@ -32,15 +34,36 @@ export interface Removal {
   readonly within: readonly string[]
 }
 
+/** What is known of a host's domains; shared by the tasks of a run, and forgotten when one of them changes something. */
+export interface DomainMemory {
+  list?: Promise<ReadonlyMap<string, Domain>> | undefined
+}
+
 export class Domains {
   readonly #virsh: Virsh
+  readonly #memory: DomainMemory
 
-  constructor(virsh: Virsh) {
+  constructor(virsh: Virsh, memory: DomainMemory = {}) {
     this.#virsh = virsh
+    this.#memory = memory
   }
 
-  /** Every domain of the host, by name. Two questions to libvirt, however many there are. */
-  async list(): Promise<ReadonlyMap<string, Domain>> {
+  /** Every domain of the host, by name. Two questions to libvirt, however many there are; asked anew after a change. */
+  list(): Promise<ReadonlyMap<string, Domain>> {
+    this.#memory.list ??= this.#ask()
+    return this.#memory.list
+  }
+
+  /** Reports a change and applies it; what was known is out of date from then on. */
+  async #change(change: Change, apply: ($: Shell) => Promise<unknown>): Promise<void> {
+    try {
+      await this.#virsh.host.change(change, apply)
+    } finally {
+      this.#memory.list = undefined
+    }
+  }
+
+  async #ask(): Promise<ReadonlyMap<string, Domain>> {
     const [table] = await this.#virsh.ask([['list', '--all', '--name']])
     const names = (table ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '')
     if (names.length === 0) return new Map()
@@ -56,23 +79,24 @@ export class Domains {
   /** Defines a machine that does not exist yet. */
   async define(name: string, document: string): Promise<void> {
     const change = { summary: `define machine ${name}`, diff: { title: `domain ${name}`, before: '', after: document } }
-    await this.#virsh.host.change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin']], document))
+    await this.#change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin']], document))
   }
 
   /** Defines a machine and starts it, in one process. */
   async create(name: string, document: string): Promise<void> {
     const change = { summary: `define and start machine ${name}`, diff: { title: `domain ${name}`, before: '', after: document } }
-    await this.#virsh.host.change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin'], ['start', name]], document))
+    await this.#change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin'], ['start', name]], document))
   }
 
   /** Starts a machine that is off; wakes one that is paused. */
   async start(domain: Pick<Domain, 'name' | 'state'>): Promise<void> {
     const verb = domain.state === 'paused' ? 'resume' : domain.state === 'pmsuspended' ? 'dompmwakeup' : 'start'
-    await this.#virsh.host.change({ summary: `${verb} machine ${domain.name}` }, ($) => this.#virsh.apply($, [[verb, domain.name]]))
+    await this.#change({ summary: `${verb} machine ${domain.name}` }, ($) => this.#virsh.apply($, [[verb, domain.name]]))
   }
 
   /** Remembers, until the machine stops, that a login worked. Not a change of what is wanted, so it is not reported as one. */
   async markReady(names: readonly string[]): Promise<void> {
+    this.#memory.list = undefined
     await this.#virsh.ask(names.map((name) => ['metadata', name, READY_NAMESPACE, '--key', 'ready', '--set', '<ready/>', '--live']))
   }
 
@@ -81,14 +105,13 @@ export class Domains {
     const diff = compareXml(domain.document, parseXml(document))
     if (diff === undefined) return false
     const change = { summary: `change machine ${domain.name} (${consequence})`, diff: { title: `domain ${domain.name}`, ...diff } }
-    await this.#virsh.host.change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin']], document))
+    await this.#change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin']], document))
     return true
   }
 
   /** Asks the guest to power off, waits until it has, and forces it after `patience` seconds. */
   async restart(name: string, patience: number): Promise<void> {
-    const { host } = this.#virsh
-    await host.change({ summary: `restart machine ${name}` }, async ($) => {
+    await this.#change({ summary: `restart machine ${name}` }, async ($) => {
       // A guest that ignores ACPI never leaves "running": virsh tells the end of the wait by its own time-out.
       await $({ nothrow: true })`
 virsh -q -c ${this.#virsh.uri} shutdown ${name}
@@ -110,7 +133,7 @@ done`
     const { host } = this.#virsh
     if (domain.mark?.cluster !== cluster) throw foreign(`machine ${domain.name}`, host.name, domain.mark?.cluster)
     const files = await this.#files(domain, within)
-    await host.change({ summary: `remove machine ${domain.name} with ${files.length} files` }, async ($) => {
+    await this.#change({ summary: `remove machine ${domain.name} with ${files.length} files` }, async ($) => {
       if (domain.active) await this.#virsh.apply($, [['destroy', domain.name]])
       // Files before the definition: a run that ends in between still finds the machine, and through it the files.
       if (files.length > 0) await $`rm -f ${files}`

@@ -1,6 +1,6 @@
 /** libvirt on a host: what it can do, and its pools, networks, machines and rules. */
 import type { Host } from '../host/index.ts'
-import { Domains } from './domains.ts'
+import { Domains, type DomainMemory } from './domains.ts'
 import { Networks } from './networks.ts'
 import { Pools } from './pools.ts'
 import { probe, type HypervisorFacts } from './probe.ts'
@@ -17,6 +17,12 @@ export { chooseVirtType, emulatorOf, kvmObstacle, type HypervisorFacts, type Vir
 
 export { find } from './xml.ts'
 
+/** What is known of a hypervisor, shared by the tasks of one run on one host so that nothing is asked twice. */
+export interface HypervisorMemory {
+  readonly facts: Map<string, Promise<HypervisorFacts>>
+  readonly domains: DomainMemory
+}
+
 /** A host as one that runs machines. */
 export class Hypervisor {
   readonly host: Host
@@ -24,30 +30,30 @@ export class Hypervisor {
   readonly pools: Pools
   readonly networks: Networks
   readonly domains: Domains
-  readonly #facts: Map<string, Promise<HypervisorFacts>>
+  readonly #memory: HypervisorMemory
 
-  /** `facts` is shared by the hypervisors of one run on one host, so that they are asked for once. */
-  constructor(host: Host, uri: string, facts: Map<string, Promise<HypervisorFacts>> = new Map()) {
+  constructor(host: Host, uri: string, memory: HypervisorMemory = { facts: new Map(), domains: {} }) {
     this.host = host
     this.virsh = new Virsh(host, uri)
     this.pools = new Pools(this.virsh)
     this.networks = new Networks(this.virsh)
-    this.domains = new Domains(this.virsh)
-    this.#facts = facts
+    this.domains = new Domains(this.virsh, memory.domains)
+    this.#memory = memory
   }
 
   /** The host's facts, with the free space at `paths`. Asked once; call `forget` after something was installed. */
   facts(paths: readonly string[] = []): Promise<HypervisorFacts> {
     const key = JSON.stringify(paths)
-    const known = this.#facts.get(key)
+    const known = this.#memory.facts.get(key)
     if (known !== undefined) return known
     const facts = probe(this.host, paths)
-    this.#facts.set(key, facts)
+    this.#memory.facts.set(key, facts)
     return facts
   }
 
   /** Lets the next `facts` look again. */
   forget(): void {
-    this.#facts.clear()
+    this.#memory.facts.clear()
+    this.#memory.domains.list = undefined
   }
 }

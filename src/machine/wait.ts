@@ -36,7 +36,7 @@ const LOOK = 200
 const LOOKS_PER_STATE = 10
 
 const FIRMWARE = /SeaBIOS|iPXE|UEFI|BdsDxe|GRUB|OpenSBI|SLOF|Booting/
-const KERNEL = /Linux version|\[ *\d+\.\d{6}\]|systemd\[1\]|Welcome to|farm-seed:|login:|farm: ready/
+const KERNEL = /Linux version|\[ *\d+\.\d{6}\]|systemd\[1\]|Welcome to|farm: |login:/
 const READY = /farm: ready|login:|Cloud-init v\.\S+ finished|Reached target .*(SSH|Multi-User)/i
 const PANIC = /Kernel panic - not syncing.*|end Kernel panic.*|VFS: Unable to mount root.*|No bootable device.*/
 

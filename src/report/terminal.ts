@@ -73,7 +73,7 @@ export class TerminalReport {
       {
         concurrent: true,
         exitOnError: false,
-        registerSignalListeners: true,
+        registerSignalListeners: false,
         renderer: this.#renderer(),
         fallbackRendererCondition: false,
         rendererOptions: { logger: new ListrLogger({ processOutput: new ScreenOutput(this.#streams) }) },

@@ -2,7 +2,7 @@
 import { InterruptedError, UnreachableError } from '../errors.ts'
 import type { EventBody, Outcome, Recap } from '../events.ts'
 import { bindHost, type Become, type Connection, type Recorder } from '../host/index.ts'
-import { Hypervisor, lockHost, type HypervisorFacts } from '../hypervisor/index.ts'
+import { Hypervisor, lockHost, type HypervisorMemory } from '../hypervisor/index.ts'
 import { Skipped, type Recipe, type Task, type TaskContext } from '../recipe/index.ts'
 import { exitCodeOf, toFailure } from './failure.ts'
 
@@ -33,7 +33,7 @@ export interface HostRunResult {
 export async function runOnHost(options: HostRunOptions): Promise<HostRunResult> {
   const counts = { ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0 }
   const codes: number[] = []
-  const facts = new Map<string, Promise<HypervisorFacts>>()
+  const memory: HypervisorMemory = { facts: new Map(), domains: {} }
   const uri = String(options.vars['libvirt_uri'] ?? 'qemu:///system')
 
   const step = async (task: Task, connection: Connection): Promise<boolean> => {
@@ -57,7 +57,7 @@ export async function runOnHost(options: HostRunOptions): Promise<HostRunResult>
     const host = bindHost(connection, { name: options.host, recorder, signal: options.signal, ...(options.become && { become: options.become }) })
     const context: TaskContext = {
       host,
-      hypervisor: new Hypervisor(host, uri, facts),
+      hypervisor: new Hypervisor(host, uri, memory),
       vars: options.vars,
       check: options.check,
       signal: options.signal,

@@ -29,6 +29,7 @@ export const startServices = task<ServiceVars>('virtualization-services: start l
   if (!facts.programs.has('virsh')) skip('libvirt is not installed')
   const answer = await hypervisor.virsh.version()
   if (answer.version !== undefined) return
+  hypervisor.forget()
   if (vars.libvirt_uri !== 'qemu:///system') {
     throw new TaskError('libvirt-silent', `${vars.libvirt_uri} does not answer: ${answer.reason}`, { host: host.name, hint: 'a session daemon starts by itself when XDG_RUNTIME_DIR exists and the user may run virsh' })
   }
