@@ -6,7 +6,7 @@
 import minimist from 'minimist'
 import { UsageError } from '../errors.ts'
 import type { Option, OptionTable, OptionValues } from './options.ts'
-import { suggest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 /** What was read from an argv. */
 export interface Parsed<T extends OptionTable> {
@@ -65,7 +65,7 @@ function takeShort(done: Canonical, queue: string[], table: OptionTable, token: 
   const letters = token.slice(1)
   for (const [index, letter] of [...letters].entries()) {
     const found = Object.entries(table).find(([, option]) => option.short === letter)
-    if (found === undefined) throw unknown(`-${letter}`, letters.length < 3 ? undefined : suggest(letters, Object.keys(table)), table)
+    if (found === undefined) throw unknown(`-${letter}`, letters.length < 3 ? undefined : nearest(letters, Object.keys(table)), table)
     const [name, option] = found
     if (!takesValue(option)) {
       if (letters[index + 1] === '=') throw noValue(`-${letter}`)
@@ -80,7 +80,7 @@ function takeShort(done: Canonical, queue: string[], table: OptionTable, token: 
 
 function take(done: Canonical, queue: string[], table: OptionTable, name: string, typed: string, attached: string | undefined): void {
   const option = Object.hasOwn(table, name) ? table[name] : undefined
-  if (option === undefined) throw unknown(typed, suggest(name.replace(/^no-/u, ''), Object.keys(table)), table)
+  if (option === undefined) throw unknown(typed, nearest(name.replace(/^no-/u, ''), Object.keys(table)), table)
   if (!takesValue(option)) {
     if (attached !== undefined) throw noValue(typed)
     done.options.push(option.kind === 'count' ? `--${name}=1` : `--${name}`)

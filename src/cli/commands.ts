@@ -1,7 +1,7 @@
 /** All commands by name; each is loaded when it is asked for. */
 import { UsageError } from '../errors.ts'
 import type { Command } from './command.ts'
-import { suggest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 const LOADERS: Readonly<Record<string, () => Promise<{ readonly default: Command }>>> = {
   run: () => import('./commands/run.ts'),
@@ -25,8 +25,8 @@ export const COMMAND_NAMES: readonly string[] = Object.keys(LOADERS)
 export async function loadCommand(name: string, recipes: () => Promise<readonly string[]> = () => Promise.resolve([])): Promise<Command> {
   const load = Object.hasOwn(LOADERS, name) ? LOADERS[name] : undefined
   if (load !== undefined) return (await load()).default
-  const near = suggest(name, COMMAND_NAMES)
-  const recipe = near === undefined ? suggest(name, await recipes().catch(() => [])) : undefined
+  const near = nearest(name, COMMAND_NAMES)
+  const recipe = near === undefined ? nearest(name, await recipes().catch(() => [])) : undefined
   const meant = near ?? (recipe === undefined ? undefined : `run ${recipe}`)
   throw new UsageError('unknown-command', `there is no command "${name}"`, {
     hint: meant === undefined ? `known commands: ${COMMAND_NAMES.join(', ')}` : `did you mean \`farm ${meant}\`?`,

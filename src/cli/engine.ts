@@ -4,6 +4,7 @@
  */
 import { formatLocation } from '../errors.ts'
 import type { EventSink } from '../events.ts'
+import { shellQuote } from '../quote.ts'
 import type { HostSpec } from '../host/index.ts'
 import type { Check } from '../hypervisor/index.ts'
 import type { Inventory } from '../inventory/index.ts'
@@ -35,6 +36,8 @@ export interface RunRequest {
   readonly forks: number
   readonly sink: EventSink
   readonly signal: AbortSignal
+  /** How the user calls farm again with the same inventory. */
+  again(command: string): string
 }
 
 /** The layers below, as commands see them. Everything rejects with FarmErrors. */
@@ -114,9 +117,9 @@ export const layers: Engine = {
     return (await load.machine()).machinesOf(inventory, extraVars, signal)
   },
   async ssh(machine, command, signal) {
-    const [{ openGuest }, { quoteShell }] = await Promise.all([load.machine(), load.vars()])
+    const { openGuest } = await load.machine()
     await using guest = await openGuest(machine, signal)
-    return await guest.interactive(command === undefined || command.length === 1 ? command?.[0] : command.map(quoteShell).join(' '))
+    return await guest.interactive(command === undefined || command.length === 1 ? command?.[0] : command.map(shellQuote).join(' '))
   },
   async console(machine, signal) {
     return (await load.machine()).openConsole(machine, signal)

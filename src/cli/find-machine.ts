@@ -1,8 +1,8 @@
 /** From the name that a user typed to one machine. */
 import { InputError, TemporaryError, UnreachableError, UsageError } from '../errors.ts'
-import { failureOf } from '../report/index.ts'
+import { toFailure } from '../failure.ts'
 import type { Machines, MachineStatus } from './engine.ts'
-import { suggest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 /**
  * Finds a machine by `name`, or by `name@host` where several hypervisors have one of that name.
@@ -19,11 +19,11 @@ export function findMachine({ machines, unreachable }: Machines, typed: string):
   }
   const silent = unreachable.find(({ host }) => wantedHost === undefined || host === wantedHost)
   if (silent !== undefined) {
-    const { message, hint } = failureOf(silent.error)
+    const { message, hint } = toFailure(silent.error)
     throw new UnreachableError('machine-not-seen', `no machine "${typed}" was seen, and host ${silent.host} did not answer: ${message}`, { host: silent.host, hint, cause: silent.error })
   }
   const names = machines.map((machine) => machine.name)
-  const near = suggest(name, names)
+  const near = nearest(name, names)
   const known = names.length === 0 ? 'there are no machines yet: farm run provision-cluster' : `machines: ${names.join(', ')}`
   throw new UsageError('unknown-machine', `there is no machine called "${typed}"`, { hint: near === undefined ? known : `did you mean "${near}"?` })
 }

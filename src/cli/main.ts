@@ -3,7 +3,8 @@
  * what commands do stands in commands/, what they ask of the layers below in engine.ts.
  */
 import { EXIT, FarmError, InterruptedError, UsageError } from '../errors.ts'
-import { failureOf, formatFailure, wantsColour } from '../report/index.ts'
+import { toFailure } from '../failure.ts'
+import { formatFailure, wantsColour } from '../report/index.ts'
 import { parseArgv } from './argv.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { loadCommand } from './commands.ts'
@@ -80,11 +81,10 @@ function checkWords({ name, usage, words: bounds = [0, 0], ownWords }: Command, 
 /** Tells people what went wrong. An unexpected error is a defect of farm: its stack is shown to those who ask for it. */
 function tell(error: unknown, argv: readonly string[], io: Io): void {
   const colour = wantsColour(io.env, io.stderr)
-  const lines = formatFailure(failureOf(error), { colour })
+  const lines = formatFailure(toFailure(error), { colour })
   if (!(error instanceof FarmError)) {
     const debug = (io.env['FARM_DEBUG'] ?? '') !== '' || argv.some((word) => /^-v{2,}$/u.test(word)) || argv.filter((word) => word === '-v' || word === '--verbose').length > 1
-    lines[0] = lines[0]?.replace('farm: ', 'farm: unexpected error: ') ?? ''
-    lines.push(...(debug && error instanceof Error ? (error.stack ?? '').split('\n').map((line) => `  ${line}`) : ['  hint: this is a defect of farm; FARM_DEBUG=1 shows where it is']))
+    if (debug && error instanceof Error) lines.push(...(error.stack ?? '').split('\n').map((line) => `  ${line}`))
   }
   io.stderr.write(`${lines.join('\n')}\n`)
 }

@@ -3,18 +3,15 @@
  * Values go through `posixQuote`; `checkPlacement` refuses templates in which that quoting would not hold.
  */
 import { InputError } from '../errors.ts'
-
-/** Words that a shell takes literally; `=` only after an option's dash, lest a value become an assignment. */
-const PLAIN = /^(?:[\w/.,:@%+-]+|-[\w/.,:@%+=-]+)$/
+import { shellQuote } from '../quote.ts'
 
 /**
  * Quotes one value as one word of any POSIX shell.
  * @throws InputError `command-nul` for a NUL character, which no argument can carry
  */
 export function posixQuote(value: string): string {
-  if (PLAIN.test(value)) return value
   if (value.includes('\0')) throw new InputError('command-nul', 'a value for a command contains a NUL character', { hint: 'write it to a file, or give it as input' })
-  return `'${value.replaceAll("'", "'\\''")}'`
+  return shellQuote(value)
 }
 
 const checked = new WeakSet<object>()

@@ -6,6 +6,7 @@
  * or their difference is the drift.
  */
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { escapeXml } from '../vars/index.ts'
 
 /** An element; `text` is its own character data, trimmed. Namespace prefixes stay part of names. */
 export interface Element {
@@ -118,11 +119,6 @@ function normalise(element: Element): Element {
   const kib = Number(element.text) * (KIB[element.attributes['unit'] ?? 'KiB'] ?? 1)
   const whole = kib % 1024 === 0
   return { ...element, children, attributes: { ...element.attributes, unit: whole ? 'MiB' : 'KiB' }, text: String(whole ? kib / 1024 : kib) }
-}
-
-/** Escapes for attribute values and character data alike. */
-export function escapeXml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 
 /** Writes an element with two blanks of indentation a level, attributes in their order. */

@@ -1,6 +1,6 @@
 /** INI inventories: `[group]`, `[group:children]`, `[group:vars]`, `host key=value`. Behaviour observed from ansible-core 2.14. */
 import { InputError, type Location } from '../errors.ts'
-import { didYouMean } from '../vars/suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import { parseLiteral } from './literals.ts'
 import type { Draft, Group } from './model.ts'
 import { expandHosts } from './ranges.ts'

@@ -2,7 +2,7 @@
 import { basename, dirname, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { layerOf, type Layer } from '../vars/layer.ts'
-import { didYouMean } from '../vars/suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import { hostJson, listJson } from './json.ts'
 import { Draft, type Group, type InventoryHost, type Warning } from './model.ts'
 import { evaluate, LOCALHOSTS, splitLimit, splitPattern, type Unknown } from './pattern.ts'

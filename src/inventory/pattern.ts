@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { InputError } from '../errors.ts'
 import { expandPath } from '../paths.ts'
-import { didYouMean } from '../vars/suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import type { Draft } from './model.ts'
 import { parseAddress } from './ranges.ts'
 

@@ -1,7 +1,7 @@
 /** YAML and JSON inventories: a tree of groups, each with `hosts`, `vars` and `children`. */
 import { InputError, type Location } from '../errors.ts'
 import { describeValue, isMap } from '../vars/layer.ts'
-import { didYouMean } from '../vars/suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import { parseYaml, type ParsedYaml } from '../vars/yaml.ts'
 import { isGroupList, readGroupList } from './group-list.ts'
 import type { Draft, Group } from './model.ts'

@@ -1,6 +1,6 @@
 /** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
 import { FarmError, InputError } from '../errors.ts'
-import { becomeSpec, bindHost, connect, hostSpec, type Connection, type Host } from '../host/index.ts'
+import { becomeSpec, bindHost, connect, hostSpec, posixQuote, type Connection, type Host } from '../host/index.ts'
 import { Hypervisor } from '../hypervisor/index.ts'
 import type { Inventory } from '../inventory/index.ts'
 import { Scope, type Layer } from '../vars/index.ts'
@@ -146,5 +146,5 @@ export async function openConsole(machine: MachineStatus, signal?: AbortSignal):
   const uid = (await host.query`id -u`).stdout.trim()
   const login = await bindHost(connection, { name: access.host, recorder: { check: true, changed: () => undefined, output: () => undefined } }).query`id -u`
   const sudo = login.stdout.trim() === uid ? '' : 'sudo '
-  return connection.interactive(`${sudo}virsh -c '${access.libvirtUri.replaceAll("'", '')}' console ${machine.name} --force`)
+  return connection.interactive(`${sudo}virsh -c ${posixQuote(access.libvirtUri)} console ${posixQuote(machine.name)} --force`)
 }

@@ -5,6 +5,7 @@ import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InputError, UsageError } from '../errors.ts'
 import { expandPath, packagedCode } from '../paths.ts'
+import { nearest } from '../suggest.ts'
 import type { Recipe } from './types.ts'
 
 /** A recipe with the name under which it is run and the file it came from. */
@@ -36,7 +37,7 @@ export async function findRecipe(name: string): Promise<LoadedRecipe> {
   if (file === undefined || !existsSync(file)) {
     if (isPath) throw new UsageError('unknown-recipe', `there is no recipe file ${name}`, { location: { file: file ?? name } })
     const known = await recipeNames()
-    const near = known.find((candidate) => candidate.startsWith(name) || distance(candidate, name) <= 3)
+    const near = nearest(name, known)
     throw new UsageError('unknown-recipe', `there is no recipe called "${name}"`, {
       hint: `${near === undefined ? '' : `did you mean "${near}"? `}known recipes: ${known.join(', ')}`,
     })
@@ -63,17 +64,4 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
 
 function isRecipe(value: unknown): value is Recipe {
   return typeof value === 'object' && value !== null && 'tasks' in value && Array.isArray(value.tasks) && 'hosts' in value && 'vars' in value
-}
-
-/** Levenshtein distance, for "did you mean". */
-export function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, charA] of [...a].entries()) {
-    const next = [i + 1]
-    for (const [j, charB] of [...b].entries()) {
-      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (charA === charB ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

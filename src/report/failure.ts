@@ -1,7 +1,7 @@
 /** Failures as people read them: what, where, why, and what to do next. */
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, relative } from 'node:path'
-import { FarmError, formatLocation, type Location } from '../errors.ts'
+import { formatLocation, type Location } from '../errors.ts'
 import type { Failure } from '../events.ts'
 import { clean, paint } from './text.ts'
 
@@ -9,15 +9,6 @@ import { clean, paint } from './text.ts'
 const MOST_DETAILS = 20
 /** A larger file is not read for the sake of one quoted line. */
 const MOST_BYTES = 4 * 1024 * 1024
-
-/** Makes a failure of anything that was thrown. Unexpected errors get the code `unexpected`. */
-export function failureOf(error: unknown): Failure {
-  if (error instanceof FarmError) {
-    const { code, message, hint, host, step, location, details } = error
-    return { code, message, hint, host, step, location, details }
-  }
-  return { code: 'unexpected', message: error instanceof Error ? error.message : String(error) }
-}
 
 /**
  * The lines in which a failure is shown. The first says what; indented below it follow the place in the file

@@ -8,7 +8,7 @@ import type { ReportKind } from './choose.ts'
 import { jsonSink } from './json.ts'
 
 export { chooseReport, wantsColour, type ReportChoice, type ReportKind, type ScreenLike } from './choose.ts'
-export { failureOf, formatFailure } from './failure.ts'
+export { formatFailure } from './failure.ts'
 export { clean, paint, pad, width, type Look } from './text.ts'
 
 /** Where a report writes. */

@@ -4,7 +4,7 @@ import type { EventBody, Outcome, Recap } from '../events.ts'
 import { bindHost, type Become, type Connection, type Recorder } from '../host/index.ts'
 import { Hypervisor, lockHost, type HypervisorMemory } from '../hypervisor/index.ts'
 import { Skipped, type Recipe, type Task, type TaskContext } from '../recipe/index.ts'
-import { exitCodeOf, toFailure } from './failure.ts'
+import { exitCodeOf, toFailure } from '../failure.ts'
 
 /** What running a recipe on a host needs. */
 export interface HostRunOptions {

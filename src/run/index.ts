@@ -8,10 +8,8 @@ import { CONNECTION_VARS } from '../machine/index.ts'
 import { packaged } from '../paths.ts'
 import type { Recipe } from '../recipe/index.ts'
 import { checkVars, Scope, type Layer } from '../vars/index.ts'
-import { exitCodeOf, overallExitCode, toFailure } from './failure.ts'
+import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
 import { runOnHost, type HostRunResult } from './host-run.ts'
-
-export { toFailure } from './failure.ts'
 
 /** What `farm run` gives to the engine. */
 export interface RunOptions {

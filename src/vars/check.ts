@@ -5,7 +5,7 @@ import { coerce } from './coerce.ts'
 import { describeValue, isPoison } from './layer.ts'
 import type { Scope } from './scope.ts'
 import { alternatives, definition, metaOf, typeName, unwrapped, type Schema } from './shape.ts'
-import { nearest } from './suggest.ts'
+import { nearest } from '../suggest.ts'
 
 interface Problem {
   readonly text: string
@@ -43,7 +43,7 @@ function report(problems: readonly Problem[], host: string): InputError {
   const first = problems[0] as Problem
   const message = problems.length === 1 ? `a variable of ${host} is not usable: ${first.text}` : `${problems.length} variables of ${host} are not usable`
   const hint = problems.find((problem) => problem.hint)?.hint
-  return new InputError('variables', message, { host, location: problems.find((problem) => problem.location)?.location, details: lines, hint })
+  return new InputError('variables', message, { host, location: problems.find((problem) => problem.location)?.location, details: problems.length === 1 ? [] : lines, hint })
 }
 
 function toProblem(schema: z.ZodObject, scope: Scope, issue: z.core.$ZodIssue): Problem {

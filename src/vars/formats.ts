@@ -2,6 +2,7 @@
  * How a value becomes text in each kind of document: as a value and never as anything else. The format is chosen by the extension
  * that stands before `.hbs`.
  */
+import { shellQuote } from '../quote.ts'
 
 /** Text that a helper has already made safe for its document; it is not escaped again. */
 export class Rendered {
@@ -48,7 +49,7 @@ export function escapeXml(text: string): string {
 /** One word for a POSIX shell, whatever is in it. */
 export function quoteShell(text: string): string {
   if (text.includes('\0')) throw new Error('has a NUL character, which no shell can pass on')
-  return /^[\w@%+:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+  return shellQuote(text)
 }
 
 /** JSON that is YAML too, for old parsers as well: nothing unprintable stays as it is. */

@@ -5,7 +5,7 @@
 import { InputError, type Location } from '../errors.ts'
 import { controllerLookups, type Lookups } from './helpers.ts'
 import { emptyRecord, isMap, isPoison, poisonError, Unsafe, withoutTags, type Layer, type ValuePath } from './layer.ts'
-import { didYouMean } from './suggest.ts'
+import { didYouMean } from '../suggest.ts'
 import { isTemplate, TemplateEngine } from './template.ts'
 import { TemplateProblem } from './template-syntax.ts'
 

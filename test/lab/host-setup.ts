@@ -22,11 +22,12 @@ export const HOST_SETUP = String.raw`
 hostname "$LAB_NAME"
 mount --make-rprivate /
 # Mounts that come and go on the machine below would count as the host's; the overlays hide them anyway.
-while read -r _ point _; do
+points=$(while read -r _ point _; do echo "$point"; done < /proc/mounts)
+for point in $points; do
   for top in ${OVERLAYS.join(' ')}; do
     case "$point" in "/$top"/*) umount -l "$point" 2>/dev/null || true ;; esac
   done
-done < /proc/mounts
+done
 cd "$LAB_DIR"
 mkdir -p upper/etc upper/root
 printf 'nameserver %s\n' "$LAB_GATEWAY" > upper/etc/resolv.conf

@@ -1,5 +1,6 @@
 import { EXIT, FarmError } from '../../errors.ts'
-import { clean, failureOf, formatFailure, pad, paint, wantsColour, width, type Look } from '../../report/index.ts'
+import { toFailure } from '../../failure.ts'
+import { clean, formatFailure, pad, paint, wantsColour, width, type Look } from '../../report/index.ts'
 import { command } from '../command.ts'
 import type { Check } from '../engine.ts'
 import { openFarm } from '../open-farm.ts'
@@ -29,7 +30,7 @@ export default command({
           return { host, checks: await engine.doctor(farm, host, io.signal), failure: undefined }
         } catch (error) {
           if (!(error instanceof FarmError)) throw error
-          return { host, checks: [], failure: failureOf(error) }
+          return { host, checks: [], failure: toFailure(error) }
         }
       }),
     )

@@ -1,5 +1,7 @@
 import { InputError, InterruptedError } from '../../errors.ts'
-import { chooseReport, clean, createReport, failureOf } from '../../report/index.ts'
+import { toFailure } from '../../failure.ts'
+import { shellQuote } from '../../quote.ts'
+import { chooseReport, clean, createReport } from '../../report/index.ts'
 import { command, type Io } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { LoadedRecipe } from '../engine.ts'
@@ -39,16 +41,26 @@ export default command({
       const hosts = await engine.selectHosts(farm, recipe.recipe.hosts, options.limit)
       if (hosts.length === 0) throw noHosts(recipe, options.limit)
       if (!options.check && !options.yes) await ask(recipe, hosts, io)
-      return await engine.run(farm, { recipe, hosts, check: options.check, forks: options.forks ?? 10, sink: report.sink, signal: io.signal })
+      return await engine.run(farm, { recipe, hosts, check: options.check, forks: options.forks ?? 10, sink: report.sink, signal: io.signal, again: callAgain(options.inventory, io) })
     } catch (error) {
       // A reader of --json learns of it here; people are told by main.ts.
-      if (kind === 'json') report.sink({ type: 'failure', time: Date.now(), failure: failureOf(error) })
+      if (kind === 'json') report.sink({ type: 'failure', time: Date.now(), failure: toFailure(error) })
       throw error
     } finally {
       await report.end()
     }
   },
 })
+
+/** How the user calls farm again: through npx if that is how it was called, and with the same inventory. */
+function callAgain(sources: readonly string[], { env }: Io): (command: string) => string {
+  const farm = env['npm_command'] === undefined ? 'farm' : 'npx farm'
+  const inventory = sources.map((source) => ` -i ${shellQuote(source)}`).join('')
+  return (command) => {
+    const [name = '', ...words] = command.split(' ')
+    return [`${farm} ${name}${inventory}`, ...words].join(' ')
+  }
+}
 
 function noHosts({ name, recipe }: LoadedRecipe, limit: string | undefined): InputError {
   const within = limit === undefined ? '' : ` within --limit ${limit}`

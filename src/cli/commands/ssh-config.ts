@@ -1,7 +1,8 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { EXIT } from '../../errors.ts'
-import { failureOf, formatFailure, wantsColour } from '../../report/index.ts'
+import { toFailure } from '../../failure.ts'
+import { formatFailure, wantsColour } from '../../report/index.ts'
 import { stateDir } from '../../paths.ts'
 import { command } from '../command.ts'
 import type { MachineStatus } from '../engine.ts'
@@ -36,7 +37,7 @@ export default command({
     await writeKnownHosts(file, machines)
     io.stdout.write(sshConfig(reaches, file))
     for (const { host, error } of unreachable) {
-      io.stderr.write(`${formatFailure({ ...failureOf(error), host }, { colour: wantsColour(io.env, io.stderr) }).join('\n')}\n`)
+      io.stderr.write(`${formatFailure({ ...toFailure(error), host }, { colour: wantsColour(io.env, io.stderr) }).join('\n')}\n`)
     }
     return unreachable.length > 0 ? EXIT.unreachable : EXIT.done
   },

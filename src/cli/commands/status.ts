@@ -1,5 +1,6 @@
 import { EXIT } from '../../errors.ts'
-import { failureOf, formatFailure, wantsColour } from '../../report/index.ts'
+import { toFailure } from '../../failure.ts'
+import { formatFailure, wantsColour } from '../../report/index.ts'
 import { command } from '../command.ts'
 import type { MachineStatus } from '../engine.ts'
 import { openFarm } from '../open-farm.ts'
@@ -17,7 +18,7 @@ export default command({
   async run({ options, engine, io, print, printJson }) {
     const farm = await openFarm({ options, engine, io })
     const { machines, unreachable } = await engine.machines(farm, io.signal)
-    const failures = unreachable.map(({ host, error }) => ({ ...failureOf(error), host }))
+    const failures = unreachable.map(({ host, error }) => ({ ...toFailure(error), host }))
     if (options.json) {
       printJson({ machines, unreachable: failures })
     } else {

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { generateKeyPair, posixQuote, type Connection } from '../../../src/host/index.ts'
 import { fingerprint, namesMatch, parseKnownHosts, parsePublicKey } from '../../../src/host/ssh/known-hosts.ts'
 import { userConfig } from '../../../src/host/ssh/user-config.ts'
+import { packaged, packagedCode } from '../../../src/paths.ts'
 import { bound, failureOf, Rig, runs, until, type Sshd } from './rig.ts'
 
 let rig: Rig
@@ -225,15 +226,16 @@ describe('an open connection', { timeout: 90_000 }, () => {
   describe('runs an interactive command', () => {
     let start: readonly [string, ...string[]]
     before(() => {
-      const index = new URL('../../../src/host/index.ts', import.meta.url).pathname
+      const extension = import.meta.url.endsWith('.js') ? 'js' : 'ts'
+      const index = packagedCode('src', 'host', `index.${extension}`)
       const script = rig.file(
-        'interactive.ts',
+        `interactive.${extension === 'js' ? 'mjs' : 'ts'}`,
         `import { connect } from ${JSON.stringify(index)}
          const connection = await connect(${JSON.stringify(server.spec)})
          process.exitCode = await connection.interactive(process.argv[2])
          await connection.close()`,
       )
-      start = [process.execPath, '--import', new URL('../../../node_modules/jiti/lib/jiti-register.mjs', import.meta.url).pathname, script]
+      start = [process.execPath, ...(extension === 'ts' ? ['--import', packaged('node_modules', 'jiti', 'lib', 'jiti-register.mjs')] : []), script] as [string, ...string[]]
     })
 
     it('through pipes where there is no terminal, and gives its exit code', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareXml, escapeXml, find, formatXml, parseXml } from '../../../src/hypervisor/xml.ts'
+import { compareXml, find, formatXml, parseXml } from '../../../src/hypervisor/xml.ts'
+import { escapeXml } from '../../../src/vars/index.ts'
 
 const libvirts = parseXml(`
 <domain type='qemu'>

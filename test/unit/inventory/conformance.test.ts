@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../../src/errors.ts'
 import { loadInventory } from '../../../src/inventory/index.ts'
+import { packaged } from '../../../src/paths.ts'
 import { parseExtraVars } from '../../../src/vars/index.ts'
 import { splitArguments } from './arguments.ts'
 
@@ -51,7 +52,7 @@ async function lay(files: Files): Promise<string> {
 }
 
 async function read(name: string): Promise<{ files?: Files; cases: readonly Case[] }> {
-  return JSON.parse(await readFile(new URL(`../../conformance/${name}.json`, import.meta.url), 'utf8')) as { files?: Files; cases: readonly Case[] }
+  return JSON.parse(await readFile(packaged('test', 'conformance', `${name}.json`), 'utf8')) as { files?: Files; cases: readonly Case[] }
 }
 
 /** Runs `check`; for pending cases asserts that it fails. */

@@ -6,7 +6,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { InputError } from '../../../src/errors.ts'
 import { chooseReport } from '../../../src/report/index.ts'
-import { failureOf, formatFailure } from '../../../src/report/failure.ts'
+import { toFailure } from '../../../src/failure.ts'
+import { formatFailure } from '../../../src/report/failure.ts'
 import { clean, cut, line, pad, seconds, width } from '../../../src/report/text.ts'
 
 describe('text on a terminal', () => {
@@ -42,7 +43,7 @@ describe('failures', () => {
       const file = join(folder, 'vars.yml')
       await writeFile(file, 'a: 1\n\tvm_mem: lots\n')
       const error = new InputError('x', 'vm_mem must be a whole number', { location: { file, line: 2, column: 10 }, host: 'anemoi', step: 'variables', hint: 'write 1024\nor more', details: ['one', 'two\nthree'] })
-      assert.deepEqual(formatFailure(failureOf(error), { colour: false }), [
+      assert.deepEqual(formatFailure(toFailure(error), { colour: false }), [
         'farm: vm_mem must be a whole number', `  at ${file}:2:10`, '  2 |   vm_mem: lots', '    |           ^', '  host anemoi, step variables', '  | one', '  | two', '  | three', '  hint: write 1024', '        or more',
       ])
     } finally {

@@ -8,7 +8,8 @@ import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { XMLParser } from 'fast-xml-parser'
 import { InputError, type Location } from '../../../src/errors.ts'
-import { parseYaml, quoteShell, renderTemplate } from '../../../src/vars/index.ts'
+import { shellQuote } from '../../../src/quote.ts'
+import { parseYaml, renderTemplate } from '../../../src/vars/index.ts'
 
 let dir = ''
 let count = 0
@@ -71,7 +72,7 @@ describe('shell scripts', () => {
       fc.asyncProperty(nasty, async (x) => {
         const script = await renderFixed('sh', `printf '[%s]' {{x}} {{sh x}}`, { x })
         assert.equal(execFileSync('sh', ['-c', script], { encoding: 'utf8' }), `[${x}][${x}]`)
-        assert.equal(execFileSync('sh', ['-c', `printf %s ${quoteShell(x)}`], { encoding: 'utf8' }), x)
+        assert.equal(execFileSync('sh', ['-c', `printf %s ${shellQuote(x)}`], { encoding: 'utf8' }), x)
       }),
       { numRuns: 60 },
     )

@@ -1,8 +1,8 @@
 /** Errors as the event stream carries them, and the exit code that a run's failures add up to. */
-import { EXIT, FarmError } from '../errors.ts'
-import type { Failure } from '../events.ts'
+import { EXIT, FarmError } from './errors.ts'
+import type { Failure } from './events.ts'
 
-/** Turns whatever was thrown into a failure; an unexpected error keeps the first line of its stack. */
+/** Turns whatever was thrown into a failure. Unexpected errors get the code `unexpected`. */
 export function toFailure(error: unknown, host?: string, step?: string): Failure {
   if (error instanceof FarmError) {
     return {
@@ -16,8 +16,7 @@ export function toFailure(error: unknown, host?: string, step?: string): Failure
     }
   }
   const message = error instanceof Error ? error.message : String(error)
-  const where = error instanceof Error ? error.stack?.split('\n')[1]?.trim() : undefined
-  return { code: 'unexpected', message: `unexpected error: ${message}`, host, step, details: where === undefined ? undefined : [where], hint: 'this is a defect of farm or of the recipe; FARM_DEBUG=1 shows where' }
+  return { code: 'unexpected', message: `unexpected error: ${message}`, host, step, hint: 'this is a defect of farm or of a recipe; FARM_DEBUG=1 shows where it is' }
 }
 
 /** The exit code that an error asks for. */

@@ -1,7 +1,13 @@
 /** "Did you mean …": the known word that is nearest to a mistyped one. */
 
+/** A hint naming the known word nearest to `wrong`, or undefined when none is near. */
+export function didYouMean(wrong: string, known: Iterable<string>): string | undefined {
+  const best = nearest(wrong, known)
+  return best === undefined ? undefined : `did you mean ${best}?`
+}
+
 /** The nearest of `known`, or undefined when nothing is near enough to be what was meant. */
-export function suggest(word: string, known: Iterable<string>): string | undefined {
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { readonly name: string; readonly cost: number } | undefined
   for (const name of known) {
     const cost = name.startsWith(word) && word.length > 1 ? 0.5 : distance(word.toLowerCase(), name.toLowerCase())

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { distance, suggest } from '../../../src/cli/suggest.ts'
+import { distance, nearest } from '../../src/suggest.ts'
 
 const KNOWN = ['provision-cluster', 'unprovision-cluster', 'run', 'status', 'ssh', 'ssh-config']
 
 for (const [typed, meant] of [['provison-cluster', 'provision-cluster'], ['provision', 'provision-cluster'], ['statsu', 'status'], ['rn', 'run'], ['SSH', 'ssh'], ['ssh-confg', 'ssh-config']] as const) {
-  test(`"${typed}" is taken for "${meant}"`, () => { assert.equal(suggest(typed, KNOWN), meant) })
+  test(`"${typed}" is taken for "${meant}"`, () => { assert.equal(nearest(typed, KNOWN), meant) })
 }
 
-test('a word that resembles nothing gets no suggestion', () => { assert.equal(suggest('frobnicate', KNOWN), undefined) })
+test('a word that resembles nothing gets no suggestion', () => { assert.equal(nearest('frobnicate', KNOWN), undefined) })
 
 test('distances are symmetric, zero for the same word only, and at most the longer length', () => {
   fc.assert(
