@@ -84,7 +84,7 @@ export function planCluster(vars: ClusterVars, host: string, known: ReadonlyMap<
     cpus: vars.vm_cpus,
     diskSize: parseSize(vars.vm_diskspace) ?? 0,
   }))
-  problems.push(...duplicates(machines.map((machine) => machine.mac)).map((mac) => `two machine names lead to the same MAC address ${mac}; rename one of them`))
+  problems.push(...duplicates([...new Map(machines.map((machine) => [machine.name.toLowerCase(), machine.mac])).values()]).map((mac) => `two machine names lead to the same MAC address ${mac}; rename one of them`))
 
   if (problems.length > 0) {
     throw new InputError('bad-cluster', problems.length === 1 ? (problems[0] ?? '') : `${problems.length} variables of the cluster do not fit together:`, {

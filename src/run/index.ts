@@ -7,6 +7,7 @@ import type { Inventory } from '../inventory/index.ts'
 import { CONNECTION_VARS } from '../machine/index.ts'
 import { packaged } from '../paths.ts'
 import type { Recipe } from '../recipe/index.ts'
+import { nearest } from '../suggest.ts'
 import { checkVars, Scope, type Layer } from '../vars/index.ts'
 import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
 import { runOnHost, type HostRunResult } from './host-run.ts'
@@ -49,6 +50,7 @@ export async function runRecipe(options: RunOptions): Promise<number> {
     return end(new Set(errors.map(({ error }) => exitCodeOf(error))), false)
   }
 
+  for (const message of strangers(options)) emit({ type: 'note', level: 'warning', message })
   const results: HostRunResult[] = []
   const owner = `${userName()}@${hostname()}`
   await eachLimited(prepared, options.forks, async ({ host, scope, vars }) => {
@@ -72,6 +74,15 @@ export async function runRecipe(options: RunOptions): Promise<number> {
     results.push(result)
   })
   return end(new Set(results.flatMap((result) => result.codes)), results.some((result) => result.changed))
+}
+
+/** Extra variables that the recipe does not know although they look like one that it does: most likely mistyped. */
+function strangers({ name, recipe, extraVars }: RunOptions): string[] {
+  const known = Object.keys(recipe.vars.shape)
+  return extraVars.flatMap((layer) => Object.keys(layer.values)).filter((variable) => !known.includes(variable)).flatMap((variable) => {
+    const near = nearest(variable, known)
+    return near === undefined ? [] : [`${variable} is not a variable of ${name}; did you mean ${near}?`]
+  })
 }
 
 interface Prepared {

@@ -73,7 +73,7 @@ export async function ensureMachine(input: ProvisionInput, found: Found): Promis
   const restart = domain.active && vars.vm_drift === 'restart'
   const consequence = !domain.active ? 'it is off' : restart ? 'restarted now, since vm_drift is restart' : 'takes effect at its next boot; -e vm_drift=restart restarts it now'
   const differed = await hypervisor.domains.redefine(domain, document, consequence)
-  if (differed && domain.active && !restart) note('warning', `${machine.name} differs from what is wanted: its definition is changed, the running machine is not until its next boot (-e vm_drift=restart does it now)`)
+  if (differed && domain.active && !restart && !context.check) note('warning', `${machine.name} differs from what is wanted: its definition is changed, the running machine is not until its next boot (-e vm_drift=restart does it now)`)
   if (differed && restart) {
     await hypervisor.domains.restart(machine.name, SHUTDOWN_PATIENCE)
     return { hostKey, started: true }

@@ -30,7 +30,11 @@ export const checkHost = task<ClusterVars>('virtualization-checks: check the hos
 
 function checkMemory(vars: ClusterVars, facts: HypervisorFacts, count: number, host: string): void {
   const needed = count * (vars.vm_mem + OVERHEAD)
-  if (vars.vm_memory_overcommit || needed <= facts.memoryAvailable) return
+  if (vars.vm_memory_overcommit) return
+  if (vars.vm_mem > facts.memoryTotal) {
+    throw new CapacityError('no-memory', `a machine of ${vars.vm_mem} MiB never fits: the host has ${facts.memoryTotal} MiB in all`, { host, hint: 'lower vm_mem' })
+  }
+  if (needed <= facts.memoryAvailable) return
   throw new CapacityError('no-memory', `${count} machines of ${vars.vm_mem} MiB (and ${OVERHEAD} MiB each for QEMU) need ${needed} MiB, but ${facts.memoryAvailable} of ${facts.memoryTotal} MiB are free`, {
     host,
     hint: 'lower vm_mem, name fewer machines in vm_cluster_vms, or set vm_memory_overcommit: true',
