@@ -25,6 +25,9 @@ const PACKAGES = {
   sudo: 'sudo',
   tmux: 'tmux',
   flock: 'util-linux',
+  nft: 'nftables',
+  openssl: 'openssl',
+  ping: 'iputils-ping',
 }
 
 /** Installs the packages of missing programs when that is possible without a question; else names them and ends. */

@@ -24,7 +24,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     tell(error, argv, io)
     process.exit(EXIT.unexpected)
   })
-  return runFarm(argv, io)
+  // Awaited here: the signal handlers go when this function ends.
+  return await runFarm(argv, io)
 }
 
 /** Runs farm with the given world around it. Resolves with the exit code; never rejects. */

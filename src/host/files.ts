@@ -38,7 +38,7 @@ export async function writeState($: Shell, host: string, path: string, content: 
     umask 077
     new=$(mktemp "\${path%/*}/.farm-XXXXXX")
     trap 'rm -f "$new"' EXIT
-    trap 'exit 1' HUP INT TERM
+    trap 'exit 1' HUP INT TERM PIPE
     cat > "$new"
     [ "$(wc -c < "$new")" -eq ${bytes.length} ] || { echo 'not all of it arrived' >&2; exit 1; }
     chmod ${mode.toString(8)} "$new"

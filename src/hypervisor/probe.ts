@@ -56,7 +56,8 @@ case " $flags " in *' vmx '*) echo cpuFlag=vmx;; *' svm '*) echo cpuFlag=svm;; e
 if [ ! -e /dev/kvm ]; then echo kvm=absent; elif [ -r /dev/kvm ] && [ -w /dev/kvm ]; then echo kvm=usable; else echo kvm=unusable; fi
 if [ -e /dev/kvm ]; then case $(stat -c '%a %G' /dev/kvm) in *'6 kvm' | *'66 '* | *'60 kvm') ;; *) echo kvmClosed=1;; esac; fi
 for program in ${PROGRAMS} qemu-system-"$arch" qemu-system-ppc64; do if command -v "$program" >/dev/null 2>&1; then echo "program=$program"; fi; done
-read -r forward </proc/sys/net/ipv4/ip_forward && echo "ipForward=$forward"
+# Not by read: dash reads byte by byte, and files below /proc/sys end after the first.
+forward=$(cat /proc/sys/net/ipv4/ip_forward) && echo "ipForward=$forward"
 if [ -e /dev/vhost-net ]; then echo vhostNet=1; fi
 for path in ${[...paths]}; do
   at=$path; while [ ! -d "$at" ]; do at=$(dirname "$at"); done

@@ -40,6 +40,8 @@ const KERNEL = /Linux version|\[ *\d+\.\d{6}\]|systemd\[1\]|Welcome to|farm: |lo
 const READY = /farm: ready|login:|Cloud-init v\.\S+ finished|Reached target .*(SSH|Multi-User)/i
 const PANIC = /Kernel panic - not syncing.*|end Kernel panic.*|VFS: Unable to mount root.*|No bootable device.*/
 
+const POWERED_OFF = /reboot: (?:Power down|System halted|Restarting system).*/
+
 class Climb {
   readonly machine: AwaitedMachine
   readonly #onRung: WaitOptions['onRung']
@@ -130,7 +132,8 @@ async function lookAtConsoles(pending: readonly Climb[], host: Host): Promise<vo
   for (const [index, climb] of pending.entries()) {
     const tail = tails[index]
     if (tail === undefined || tail.size <= climb.machine.consoleOffset) continue
-    climb.console = tail.text.slice(-Math.max(0, tail.size - climb.machine.consoleOffset))
+    // The log goes on over a restart: what was written before the last power-off says nothing of this boot.
+    climb.console = tail.text.slice(-Math.max(0, tail.size - climb.machine.consoleOffset)).split(POWERED_OFF).at(-1) ?? ''
     const line = lastLines(climb.console, 1)[0]
     if (FIRMWARE.test(climb.console)) climb.reach('firmware', line)
     if (KERNEL.test(climb.console)) climb.reach('kernel', line)
