@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { packageRoot } from '../../src/paths.ts'
-import { finished, start, type Footprint, type Result } from '../lab/index.ts'
+import { CHECKOUT, finished, start, type Footprint, type Result } from '../lab/index.ts'
 import { DISK, RELEASE_PATH } from '../lab/images.ts'
 import { assertAsBefore, assertExit, CACHE } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
@@ -31,7 +30,7 @@ vm_download_url: ${base}/${DISK}\nvm_img_checksum_url: ${base}/SHA512SUMS\nvm_ke
 
   function farm(...args: string[]): Promise<Result> {
     const argv = stage.host.enter('cd /root/project && exec "$0" "$@"')
-    const whole = [...argv, process.execPath, join(packageRoot, 'bin/farm'), ...args]
+    const whole = [...argv, process.execPath, join(CHECKOUT, 'bin/farm'), ...args]
     const child = start(whole, { env: stage.lab.env({ HOME: '/root' }) })
     return finished(child, whole, { timeout: 300_000 })
   }

@@ -9,11 +9,14 @@ export const PRIVATE = ['/var/lib/libvirt', '/var/log/libvirt', '/var/cache/libv
 /** What farm itself may have left on the machine below: a bare host has none of it. */
 export const MASKED = ['/var/lib/farm', '/var/log/farm', '/etc/sysctl.d/60-farm-forwarding.conf'] as const
 
+/** Where a host sees the checkout of farm. */
+export const CHECKOUT = '/mnt'
+
 /** Directories in memory. */
 export const VOLATILE = ['/run', '/dev/shm'] as const
 
 /**
- * Environment: LAB_DIR the host's directory outside, LAB_NAME its hostname, LAB_ADDRESS its address, LAB_GATEWAY the controller's
+ * Environment: LAB_CHECKOUT the checkout of farm, LAB_DIR the host's directory outside, LAB_NAME its hostname, LAB_ADDRESS its address, LAB_GATEWAY the controller's
  * (which answers no DNS, and says so at once where an address beyond reach would cost every look-up its time-out).
  * Root's shell starts as on a fresh system: what the tester's own does at its start would be counted as farm's time.
  * The order matters: /tmp, under which LAB_DIR usually stands, is covered last.
@@ -21,6 +24,8 @@ export const VOLATILE = ['/run', '/dev/shm'] as const
 export const HOST_SETUP = String.raw`
 hostname "$LAB_NAME"
 mount --make-rprivate /
+# First of all: wherever the checkout stands, what is mounted below may cover it.
+mount --bind "$LAB_CHECKOUT" ${CHECKOUT}
 # Mounts that come and go on the machine below would count as the host's; the overlays hide them anyway.
 points=$(while read -r _ point _; do echo "$point"; done < /proc/mounts)
 for point in $points; do

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeFootprint, type Footprint } from './footprint.ts'
+import { packageRoot } from '../../src/paths.ts'
 import { HOST_DAEMONS, HOST_SETUP } from './host-setup.ts'
 import { Namespace } from './namespace.ts'
 import { must, run, start, until, type Result, type RunOptions } from './process.ts'
@@ -43,7 +44,7 @@ export class LabHost implements AsyncDisposable {
     const space = await Namespace.create({
       kinds: ['mount', 'net', 'uts', 'ipc', 'pid'],
       setup: HOST_SETUP,
-      env: { LAB_DIR: dir, LAB_NAME: name, LAB_ADDRESS: address, LAB_GATEWAY: gateway },
+      env: { LAB_CHECKOUT: packageRoot, LAB_DIR: dir, LAB_NAME: name, LAB_ADDRESS: address, LAB_GATEWAY: gateway },
     })
     const host = new LabHost(options, space, readFileSync(join(dir, 'ssh/host_key.pub'), 'utf8').trim())
     try {
