@@ -53,7 +53,7 @@ vm_download_url: ${base}/${DISK}\nvm_img_checksum_url: ${base}/SHA512SUMS\nvm_ke
   test('its plain output tells how to log in', async () => {
     const run = await farm('run', 'provision-cluster', '-i', 'hosts.ini')
     assertExit(run, 0)
-    assert.match(run.stdout, /farm ssh aura/)
+    assert.match(run.stdout, /farm ssh -i hosts\.ini aura/)
   })
 
   test('unprovision gives everything back', async () => {
