@@ -1,5 +1,5 @@
 /** Role: one machine for each name, all at once, ended only when each has let farm log in. */
-import { readConsoles, chooseVirtType } from '../../src/hypervisor/index.ts'
+import { chooseVirtType, readConsoles, type Domain } from '../../src/hypervisor/index.ts'
 import { inspectImage, plannedImage } from '../../src/image/index.ts'
 import { awaitLogins, caCertificate, loginKey, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
@@ -69,9 +69,14 @@ async function inspect(input: ProvisionInput, machines: readonly Found['machine'
       domain,
       disk: disks[index],
       address: user ? '127.0.0.1' : (machine.ip ?? ''),
-      port: !user ? 22 : kept !== undefined && kept.address === '127.0.0.1' ? kept.port : choosePort(input.cluster, machine.name, taken),
+      port: !user ? 22 : keepsPort(domain, input.facts.listening) ? (kept?.port ?? 22) : choosePort(input.cluster, machine.name, taken),
     }
   })
+}
+
+/** A machine keeps its forwarded port, unless it is off and something else has taken the port meanwhile. */
+function keepsPort(domain: Domain | undefined, listening: ReadonlySet<number>): boolean {
+  return domain?.mark?.address === '127.0.0.1' && (domain.active || !listening.has(domain.mark.port))
 }
 
 /** virtlogd writes consoles into a directory that has to be there. */

@@ -1,3 +1,4 @@
+import { CapacityError } from '../../src/errors.ts'
 import { checkImageSource, inspectImage } from '../../src/image/index.ts'
 import type { ClusterVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
@@ -10,5 +11,11 @@ export const checkImage = task<ClusterVars>('virtualization-checks: check the im
   if ((await inspectImage(host, spec, directory(vars.vm_image_cache))) !== undefined) return
   if (spec.kind === 'download' && !facts.programs.has('curl') && !facts.programs.has('wget')) skip('there is no curl or wget yet to ask with')
   if (spec.kind === 'build' && !facts.programs.has('mmdebstrap')) skip('mmdebstrap is installed first')
-  await checkImageSource(host, spec)
+  const { size } = await checkImageSource(host, spec)
+  const cache = directory(vars.vm_image_cache)
+  const needed = Math.ceil((size ?? 0) / 2 ** 20)
+  const free = facts.free.get(cache) ?? 0
+  if (needed > free) {
+    throw new CapacityError('no-space', `the image needs ${needed} MiB in ${cache}, but ${free} MiB are free`, { host: host.name, hint: 'make room, or set vm_image_cache to a directory on a larger file system' })
+  }
 })
