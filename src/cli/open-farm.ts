@@ -2,11 +2,12 @@
 import { packaged } from '../paths.ts'
 import { clean, paint, wantsColour } from '../report/index.ts'
 import type { Io } from './command.ts'
+import { askPassword } from './password.ts'
 import type { Engine, Farm } from './engine.ts'
 
 /** What a command's context has that is needed here. */
 interface Request {
-  readonly options: { readonly inventory: readonly string[]; readonly 'extra-vars'?: readonly string[] }
+  readonly options: { readonly inventory: readonly string[]; readonly 'extra-vars'?: readonly string[]; readonly 'ask-become-pass'?: boolean }
   readonly engine: Engine
   readonly io: Io
 }
@@ -17,7 +18,8 @@ interface Request {
  */
 export async function openFarm({ options, engine, io }: Request, warn = warnOn(io)): Promise<Farm> {
   const named = io.env['FARM_INVENTORY'] || packaged('inventory', 'localhost.yaml')
-  const farm = await engine.openFarm(options.inventory.length > 0 ? options.inventory : [named], options['extra-vars'] ?? [])
+  const password = options['ask-become-pass'] === true ? [JSON.stringify({ ansible_become_password: await askPassword('Password to become root', io) })] : []
+  const farm = await engine.openFarm(options.inventory.length > 0 ? options.inventory : [named], [...(options['extra-vars'] ?? []), ...password])
   farm.warnings.forEach(warn)
   return farm
 }

@@ -39,5 +39,6 @@ export const SHARED = {
   inventory: { kind: 'list', short: 'i', value: 'FILE', help: 'inventory file, directory or `host,`; repeatable (default: $FARM_INVENTORY, else this computer)' },
   'extra-vars': { kind: 'list', short: 'e', value: 'VARS', help: '`name=value …`, JSON, or `@FILE`; wins over everything else; repeatable' },
   limit: { kind: 'text', short: 'l', value: 'PATTERN', help: 'only hosts that this pattern selects' },
+  'ask-become-pass': { kind: 'flag', short: 'K', help: 'ask for the password of sudo or su on the hosts' },
   json: { kind: 'flag', help: 'print JSON for scripts' },
 } as const satisfies OptionTable

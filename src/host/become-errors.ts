@@ -24,7 +24,7 @@ export function becomeError({ host, become, kind, said, code, answered = false }
   const needed = (): TaskError =>
     method === 'doas'
       ? error('password-needed', 'it wants a password', 'permit it without one in /etc/doas.conf (`permit nopass …`), or use ansible_become_method: sudo')
-      : error('password-needed', 'it wants a password', 'give one by ansible_become_password, or allow it without (NOPASSWD for sudo)')
+      : error('password-needed', 'it wants a password', 'type it with -K (--ask-become-pass), set ansible_become_password, or allow it without (NOPASSWD for sudo)')
   const wrong = (): TaskError => error('password-wrong', 'the password is wrong', 'correct ansible_become_password')
 
   if (kind === 'password-needed') return needed()

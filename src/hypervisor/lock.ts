@@ -34,14 +34,14 @@ echo held
 cat >/dev/null
 rm -f "$file"
 `
-  const answer = await new Promise<string>((resolve) => {
+  const answer = await new Promise<string>((resolve, reject) => {
     let text = ''
     held.stdout.on('data', (chunk: Buffer | string) => {
       text += String(chunk)
       const end = text.indexOf('\n')
       if (end >= 0) resolve(text.slice(0, end))
     })
-    held.then((result) => resolve(text.trim() || `error ${result.stderr.trim()}`), (error: unknown) => resolve(`error ${String(error)}`))
+    held.then((result) => resolve(text.trim() || `error ${result.stderr.trim()}`), reject)
   })
   if (answer !== 'held') {
     input.end()

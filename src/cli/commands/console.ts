@@ -9,7 +9,8 @@ export default command({
   summary: 'attach to the serial console of a machine',
   usage: '[-i FILE]… NAME[@HOST]',
   about: 'Leave it with Ctrl and ].',
-  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'] },
+  options: { inventory: SHARED.inventory,
+    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
   words: [1, 1],
   examples: [['farm console boreas', 'see it boot, log in where SSH does not answer']],
   async run({ words: [name = ''], options, engine, io }) {

@@ -14,7 +14,8 @@ export default command({
   summary: 'check what a host can do, and say what mends it',
   usage: '[PATTERN] [-i FILE]… [--json]',
   about: 'Without a pattern all hosts of the inventory are looked at; without an inventory, this computer. Nothing is changed.\nExit code: 0 when machines can be made, 69 when something for it is missing, 4 when a host is not reached.',
-  options: { inventory: SHARED.inventory, limit: SHARED.limit, 'extra-vars': SHARED['extra-vars'], json: SHARED.json },
+  options: { inventory: SHARED.inventory, limit: SHARED.limit, 'extra-vars': SHARED['extra-vars'],
+    'ask-become-pass': SHARED['ask-become-pass'], json: SHARED.json },
   words: [0, 1],
   examples: [
     ['farm doctor', 'this computer'],

@@ -17,6 +17,7 @@ export default command({
   options: {
     inventory: SHARED.inventory,
     'extra-vars': SHARED['extra-vars'],
+    'ask-become-pass': SHARED['ask-become-pass'],
     limit: SHARED.limit,
     check: { kind: 'flag', short: 'C', help: 'change nothing, show what would change; exit code 3 when something would' },
     diff: { kind: 'flag', short: 'D', help: 'show the difference of every change' },

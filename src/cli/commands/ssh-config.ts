@@ -17,7 +17,8 @@ export default command({
   summary: 'print the machines as OpenSSH configuration',
   usage: '[NAME[@HOST]…] [-i FILE]…',
   about: 'The host keys of all machines are written to a known_hosts file in $XDG_STATE_HOME/farm, which the configuration names.',
-  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'] },
+  options: { inventory: SHARED.inventory,
+    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
   words: [0, Infinity],
   examples: [
     ['farm ssh-config > ~/.ssh/farm.conf', 'with `Include farm.conf` on top of ~/.ssh/config: ssh boreas'],

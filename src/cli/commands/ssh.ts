@@ -9,7 +9,8 @@ export default command({
   summary: 'log in to a machine, or run a command in it',
   usage: '[-i FILE]… NAME[@HOST] [COMMAND…]',
   about: 'Everything behind NAME is the command; options of farm stand before it. One word is read by the machine\'s shell; of several\neach arrives as it was typed. The exit code is the command\'s.',
-  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'] },
+  options: { inventory: SHARED.inventory,
+    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
   words: [1, 1],
   ownWords: 1,
   examples: [

@@ -13,7 +13,8 @@ export default command({
   summary: 'show the machines: state, address, age, owner',
   usage: '[-i FILE]… [--json]',
   about: 'Every hypervisor of the inventory is asked. When one does not answer the others are shown still, and the exit code is 4.',
-  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'], json: SHARED.json },
+  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'],
+    'ask-become-pass': SHARED['ask-become-pass'], json: SHARED.json },
   examples: [['farm status', 'one line per machine'], ['farm status --json -i hosts.ini', 'for scripts']],
   async run({ options, engine, io, print, printJson }) {
     const farm = await openFarm({ options, engine, io })
