@@ -42,7 +42,7 @@ export default command({
       const hosts = await engine.selectHosts(farm, recipe.recipe.hosts, options.limit)
       if (hosts.length === 0) throw noHosts(recipe, options.limit)
       if (!options.check && !options.yes) await ask(recipe, hosts, io)
-      return await engine.run(farm, { recipe, hosts, check: options.check, forks: options.forks ?? 10, sink: report.sink, signal: io.signal, again: callAgain(options.inventory, io) })
+      return await engine.run(farm, { recipe, hosts, check: options.check, forks: options.forks ?? 10, sink: report.sink, signal: io.signal, again: callAgain(options.inventory, options['ask-become-pass'], io) })
     } catch (error) {
       // A reader of --json learns of it here; people are told by main.ts.
       if (kind === 'json') report.sink({ type: 'failure', time: Date.now(), failure: toFailure(error) })
@@ -54,12 +54,12 @@ export default command({
 })
 
 /** How the user calls farm again: through npx if that is how it was called, and with the same inventory. */
-function callAgain(sources: readonly string[], { env }: Io): (command: string) => string {
+function callAgain(sources: readonly string[], password: boolean, { env }: Io): (command: string) => string {
   const farm = env['npm_command'] === undefined ? 'farm' : 'npx farm'
   const inventory = sources.map((source) => ` -i ${shellQuote(source)}`).join('')
   return (command) => {
     const [name = '', ...words] = command.split(' ')
-    return [`${farm} ${name}${inventory}`, ...words].join(' ')
+    return [`${farm} ${name}${inventory}${password ? ' -K' : ''}`, ...words].join(' ')
   }
 }
 
