@@ -14,7 +14,7 @@ export default recipe({
   vars: clusterVars,
   async validate(vars, host) {
     planCluster(vars, host)
-    await loginKey(vars.ssh_pub_key)
+    if (vars.ssh_pub_key !== undefined) await loginKey(vars.ssh_pub_key)
     await caCertificate(vars.domain_ca_cert)
   },
   tasks: [

@@ -48,8 +48,10 @@ interface Run {
   failure?: FarmError | undefined
 }
 
-/** Set before each command: predictable messages, and no carrying on after a failure or with a misspelt variable. */
-const PREAMBLE = 'LC_ALL=C.UTF-8; export LC_ALL; set -eu\n'
+/** Where the tools of administrators are. `su` keeps a user's PATH, in which dpkg then misses some of its own. */
+const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'].map((dir) => `case ":\${PATH-}:" in *:${dir}:*) ;; *) PATH=\${PATH:+$PATH:}${dir};; esac; `).join('')
+/** Set before each command: predictable messages, all tools, and no carrying on after a failure or with a misspelt variable. */
+const PREAMBLE = `LC_ALL=C.UTF-8; ${SBIN}export LC_ALL PATH; set -eu\n`
 /** Linux takes no longer argument than 128 KiB; some of it goes to quoting. */
 const LONGEST = 120_000
 /** Milliseconds between asking a command to end and ending it. */

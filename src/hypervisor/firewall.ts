@@ -45,7 +45,7 @@ export function parseRules(saved: string, cluster: string): StandingRule[] {
 }
 
 async function standing(host: Host, cluster: string): Promise<StandingRule[]> {
-  const saved = await host.query({ nothrow: true })`PATH=$PATH:/usr/sbin:/sbin; command -v iptables-save >/dev/null || exit 0; iptables-save`
+  const saved = await host.query({ nothrow: true })`command -v iptables-save >/dev/null || exit 0; iptables-save`
   return parseRules(saved.stdout, cluster)
 }
 
@@ -62,7 +62,7 @@ export async function ensureRules(host: Host, cluster: string, wanted: readonly 
     const comment = commentOf(cluster, rule)
     if (seen.has(comment)) continue
     const insert = ['-w', '-t', rule.table, '-I', rule.chain, '1', ...rule.match.slice(0, -2), '-m', 'comment', '--comment', comment, ...rule.match.slice(-2)]
-    await host.change({ summary: `add firewall rule ${rule.table}/${rule.chain} ${rule.match.join(' ')}` }, ($) => $`PATH=$PATH:/usr/sbin:/sbin; iptables ${insert}`)
+    await host.change({ summary: `add firewall rule ${rule.table}/${rule.chain} ${rule.match.join(' ')}` }, ($) => $`iptables ${insert}`)
   }
 }
 
@@ -73,5 +73,5 @@ export async function removeRules(host: Host, cluster: string): Promise<void> {
 
 async function removeRule(host: Host, rule: StandingRule): Promise<void> {
   const remove = ['-w', '-t', rule.table, '-D', ...rule.words]
-  await host.change({ summary: `remove firewall rule ${rule.table}/${rule.words.filter((word) => word !== rule.comment && word !== '--comment').join(' ')}` }, ($) => $`PATH=$PATH:/usr/sbin:/sbin; iptables ${remove}`)
+  await host.change({ summary: `remove firewall rule ${rule.table}/${rule.words.filter((word) => word !== rule.comment && word !== '--comment').join(' ')}` }, ($) => $`iptables ${remove}`)
 }

@@ -8,14 +8,14 @@ import { Virsh } from './virsh.ts'
 
 export { cleanConsole, lastLines, readConsoles, type ConsoleTail } from './console.ts'
 export { doctor, type Check } from './doctor.ts'
+export { backingChain, filesIn } from './domain-files.ts'
 export type { Domain } from './domains.ts'
 export { ensureRules, removeRules, type FirewallRule } from './firewall.ts'
 export { lockHost, type HostLock } from './lock.ts'
-export { FARM_NAMESPACE, farmUuid, type MachineMark } from './ownership.ts'
-export { foreign } from './pools.ts'
+export { farmUuid, foreign, type MachineMark } from './ownership.ts'
 export { chooseVirtType, emulatorOf, kvmObstacle, type HypervisorFacts, type VirtType } from './probe.ts'
 
-export { find } from './xml.ts'
+export { find, findAll } from './xml.ts'
 
 /** What is known of a hypervisor, shared by the tasks of one run on one host so that nothing is asked twice. */
 export interface HypervisorMemory {

@@ -21,7 +21,8 @@ export async function lockHost(host: Host, holder: string): Promise<HostLock> {
   const input = new PassThrough()
   // The file is removed by its holder; whoever locked a file that is no longer the one at the path tries again.
   const held = host.query({ input, nothrow: true })`
-directory=/run/lock; [ -w "$directory" ] || directory=\${XDG_RUNTIME_DIR:-/tmp}
+# Not in /run/lock, where anyone may put a link in the way.
+directory=/run; [ -w "$directory" ] || directory=\${XDG_RUNTIME_DIR:-/tmp}
 file=$directory/farm.lock
 command -v flock >/dev/null || { echo "error flock (util-linux) is not installed"; exit 0; }
 while :; do

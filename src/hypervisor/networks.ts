@@ -1,6 +1,5 @@
 /** libvirt networks: defined, compared, kept up to date without cutting off the machines on them, removed. */
-import { networkMark } from './ownership.ts'
-import { foreign } from './pools.ts'
+import { foreign, networkMark } from './ownership.ts'
 import type { Virsh } from './virsh.ts'
 import { compareXml, find, findAll, formatXml, parseXml, type Element } from './xml.ts'
 
@@ -13,7 +12,10 @@ export interface NetworkSpec {
 
 /** A network that exists. */
 export interface NetworkState {
+  /** The definition for its next start. */
   readonly document: Element
+  /** What it is now; the definition where it is not running. */
+  readonly live: Element
   readonly active: boolean
   /** The cluster that farm made it for; undefined when farm did not make it. */
   readonly cluster: string | undefined
@@ -31,8 +33,8 @@ export class Networks {
 
   /** What libvirt knows of a network of that name. */
   async inspect(name: string): Promise<NetworkState | undefined> {
-    const [text, active] = await this.#virsh.ask([['net-dumpxml', '--inactive', name], ['net-list', '--name']])
-    return text === undefined ? undefined : toState(text, name, active ?? '')
+    const [text, active, live] = await this.#virsh.ask([['net-dumpxml', '--inactive', name], ['net-list', '--name'], ['net-dumpxml', name]])
+    return text === undefined ? undefined : toState(text, name, active ?? '', live)
   }
 
   /** All networks, by name. */
@@ -63,14 +65,14 @@ export class Networks {
     }
     if (state.cluster !== spec.cluster) throw foreign(`network ${spec.name}`, host.name, state.cluster)
     const wanted = parseXml(spec.document)
-    const updates = reservationUpdates(spec.name, state.document, wanted)
+    const updates = state.active ? reservationUpdates(spec.name, state.live, wanted) : []
     const diff = compareXml(state.document, wanted)
     let waits = false
     if (diff !== undefined || updates.length > 0) {
       const shown = diff ?? { before: reservationText(state.document), after: reservationText(wanted) }
       waits = state.active && diff !== undefined && compareXml(withoutReservations(state.document), withoutReservations(wanted)) !== undefined
       await host.change({ summary: `change network ${spec.name}`, diff: { title: `network ${spec.name}`, ...shown } }, async ($) => {
-        if (state.active && updates.length > 0) await this.#virsh.apply($, updates)
+        if (updates.length > 0) await this.#virsh.apply($, updates)
         await this.#virsh.apply($, [['net-define', '/dev/stdin']], spec.document)
       })
     }
@@ -88,10 +90,11 @@ export class Networks {
   }
 }
 
-function toState(text: string, name: string, active: string): NetworkState {
+function toState(text: string, name: string, active: string, live: string = text): NetworkState {
   const document = parseXml(text)
   return {
     document,
+    live: parseXml(live),
     active: active.split('\n').some((line) => line.trim() === name),
     cluster: networkMark(document)?.cluster,
     owner: networkMark(document)?.owner,

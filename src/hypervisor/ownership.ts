@@ -3,6 +3,7 @@
  * networks, in the UUID for storage pools (which have no metadata), in a comment for firewall rules.
  */
 import { createHash } from 'node:crypto'
+import { InputError } from '../errors.ts'
 import { find, type Element } from './xml.ts'
 
 /** The XML namespace of farm's metadata; the number changes when its shape does. */
@@ -23,6 +24,8 @@ export interface MachineMark {
   readonly hostKey: string
   /** The image that the disk stands on. */
   readonly image: string
+  /** Hash of what the guest was told by its seed. */
+  readonly seed: string
   /** The file on the hypervisor into which the serial console is logged. */
   readonly console: string
 }
@@ -38,10 +41,13 @@ function farmElement(document: Element, name: string): Element | undefined {
   return element?.attributes['xmlns:farm'] === FARM_NAMESPACE ? element : undefined
 }
 
-/** Reads the mark of a domain's document; undefined where farm does not own it. */
+/**
+ * Reads the mark of a domain's document; undefined where farm does not own it. A mark counts only on the domain that it
+ * was written for: a copy of a machine has the mark, but another UUID, and is its maker's.
+ */
 export function machineMark(document: Element): MachineMark | undefined {
   const mark = farmElement(document, 'machine')
-  if (mark === undefined) return undefined
+  if (mark === undefined || mark.attributes['uuid'] !== find(document, 'uuid')?.text) return undefined
   const ssh = find(mark, 'farm:ssh')?.attributes ?? {}
   return {
     cluster: mark.attributes['cluster'] ?? '',
@@ -52,6 +58,7 @@ export function machineMark(document: Element): MachineMark | undefined {
     user: ssh['user'] ?? 'root',
     hostKey: find(mark, 'farm:hostkey')?.text ?? '',
     image: find(mark, 'farm:image')?.attributes['key'] ?? '',
+    seed: find(mark, 'farm:seed')?.attributes['hash'] ?? '',
     console: find(mark, 'farm:console')?.attributes['path'] ?? '',
   }
 }
@@ -71,4 +78,12 @@ export function farmUuid(...words: readonly string[]): string {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = bytes.toString('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** The error for something of the wanted name that farm did not make. */
+export function foreign(what: string, host: string, owner?: string): InputError {
+  return new InputError('foreign-object', `there is already a ${what} on ${host}, and ${owner === undefined ? 'farm did not make it' : `it belongs to cluster "${owner}"`}`, {
+    host,
+    hint: 'farm touches only what it owns: choose another name, or remove it yourself with virsh',
+  })
 }

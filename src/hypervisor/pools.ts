@@ -2,8 +2,8 @@
  * Storage pools: directories that libvirt knows. A pool has no metadata, so its UUID is farm's mark; there are two for
  * a name, which also say whether farm made the directory and so may take it away again.
  */
-import { InputError, TaskError } from '../errors.ts'
-import { farmUuid } from './ownership.ts'
+import { InputError } from '../errors.ts'
+import { farmUuid, foreign } from './ownership.ts'
 import type { Virsh } from './virsh.ts'
 import { find, parseXml } from './xml.ts'
 
@@ -62,9 +62,12 @@ export class Pools {
       await host.change(change, ($) => this.#virsh.apply($, [['pool-define', '/dev/stdin'], ...(made ? [['pool-build', spec.name]] : []), ['pool-start', spec.name]], document))
     } else if (!state.active) {
       await host.change({ summary: `start pool ${spec.name}` }, async ($) => {
-        if (state.madeDirectory) await $`mkdir -p ${spec.path}`
+        if (state.madeDirectory) await $`mkdir -p -- ${spec.path}`
         await this.#virsh.apply($, [['pool-start', spec.name]])
       })
+    } else if (state.madeDirectory) {
+      const directory = await host.query({ nothrow: true })`test -d ${spec.path}`
+      if (directory.exitCode !== 0) await host.change({ summary: `create directory ${spec.path} of pool ${spec.name} again` }, ($) => $`mkdir -p -- ${spec.path}`)
     }
   }
 
@@ -76,9 +79,14 @@ export class Pools {
     if (!state.owned) throw foreign(`pool ${name}`, host.name)
     await host.change({ summary: `remove pool ${name}` }, async ($) => {
       // Directory first: a run that ends in between still finds the pool, and with it the right to remove the directory.
-      if (state.madeDirectory) await $({ nothrow: true })`test ! -d ${state.path} || rmdir ${state.path}`
+      if (state.madeDirectory) await $({ nothrow: true })`test ! -d ${state.path} || rmdir -- ${state.path}`
       await this.#virsh.apply($, [...(state.active ? [['pool-destroy', name]] : []), ['pool-undefine', name]])
     })
+  }
+
+  /** Has libvirt look at the pool's directory anew; nothing where there is no such pool. */
+  async refresh(name: string): Promise<void> {
+    await this.#virsh.ask([['pool-refresh', name]])
   }
 
   /** Refuses a pool of that name that is not farm's; for use before anything is changed. */
@@ -95,17 +103,9 @@ function poolUuid(cluster: string, name: string, madeDirectory: boolean): string
 function refuseForeign(state: PoolState, spec: Pick<PoolSpec, 'name' | 'path'>, host: string): void {
   if (!state.owned) throw foreign(`pool ${spec.name}`, host)
   if (state.path !== spec.path) {
-    throw new TaskError('pool-elsewhere', `pool ${spec.name} stands on ${state.path}, not on ${spec.path}`, {
+    throw new InputError('pool-elsewhere', `pool ${spec.name} stands on ${state.path}, not on ${spec.path}`, {
       host,
       hint: 'disks are not moved: run unprovision-cluster with the old vm_pool_dir first, or set it back',
     })
   }
-}
-
-/** The error for something of the wanted name that farm did not make. */
-export function foreign(what: string, host: string, owner?: string): InputError {
-  return new InputError('foreign-object', `there is already a ${what} on ${host}, and ${owner === undefined ? 'farm did not make it' : `it belongs to cluster "${owner}"`}`, {
-    host,
-    hint: 'farm touches only what it owns: choose another name, or remove it yourself with virsh',
-  })
 }

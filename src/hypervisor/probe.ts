@@ -28,6 +28,8 @@ export interface HypervisorFacts {
   readonly free: ReadonlyMap<string, number>
   /** IPv4 addresses with prefix lengths and their interfaces: `172.17.2.1/24` on `kvmbr0`. */
   readonly addresses: readonly { readonly interface: string; readonly cidr: string }[]
+  /** Names of the host's network interfaces. */
+  readonly interfaces: ReadonlySet<string>
   /** TCP ports on which something listens. */
   readonly listening: ReadonlySet<number>
 }
@@ -45,7 +47,6 @@ export function emulatorOf(arch: string): string {
 /** Asks a host for its facts. `paths`: whose free space matters; they need not exist yet. */
 export async function probe(host: Host, paths: readonly string[]): Promise<HypervisorFacts> {
   const { stdout } = await host.query`
-PATH=$PATH:/usr/sbin:/sbin
 echo "hostname=$(uname -n)"; echo "uid=$(id -u)"; arch=$(uname -m); echo "arch=$arch"
 echo "cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c ^processor /proc/cpuinfo)"
 while read -r key value unit; do case $key in MemTotal:) echo "memoryTotal=$value";; MemAvailable:) echo "memoryAvailable=$value";; esac; done </proc/meminfo
@@ -64,7 +65,8 @@ for path in ${[...paths]}; do
   echo "free=$(df -Pk "$at" | { read -r header; read -r device blocks used available rest; echo "$available"; }) $path"
 done
 if command -v ip >/dev/null 2>&1; then ip -4 -o addr show 2>/dev/null | while read -r n interface family cidr rest; do echo "address=$interface $cidr"; done; fi
-while read -r slot local remote state rest; do if [ "$state" = 0A ]; then echo "listening=$local"; fi; done </proc/net/tcp
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r slot local remote state rest; do if [ "$state" = 0A ]; then echo "listening=$local"; fi; done
+for device in /sys/class/net/*; do if [ -e "$device" ]; then echo "interface=$(basename "$device")"; fi; done
 `
   const values = new Map<string, string[]>()
   for (const line of stdout.split('\n')) {
@@ -99,6 +101,7 @@ while read -r slot local remote state rest; do if [ "$state" = 0A ]; then echo "
       const [name = '', cidr = ''] = line.split(' ')
       return { interface: name, cidr }
     }),
+    interfaces: new Set(values.get('interface')),
     listening: new Set((values.get('listening') ?? []).map((local) => Number.parseInt(local.split(':')[1] ?? '', 16))),
   }
 }

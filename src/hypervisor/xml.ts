@@ -137,3 +137,22 @@ export function compareXml(actual: Element, wanted: Element): { readonly before:
   const before = formatXml(project(normalise(actual), normalise(wanted)))
   return before === after ? undefined : { before, after }
 }
+
+/** Elements that are farm's as a whole: a child that is no longer wanted goes. */
+const WHOLE = ['os', 'cpu', 'farm:machine', 'qemu:commandline']
+
+/**
+ * Lays what is wanted over what exists: wanted attributes and children win, everything else stays, so that what libvirt
+ * or somebody else has added survives a redefinition. `currentMemory` follows `memory` unless it is wanted itself.
+ */
+export function mergeXml(actual: Element, wanted: Element): Element {
+  if (WHOLE.includes(wanted.name)) return wanted
+  const matches = new Map(wanted.children.map((child) => [child, counterpart(child, wanted.children, actual.children)]))
+  const taken = new Set(matches.values())
+  const kept = actual.children.filter((child) => !taken.has(child) && child.name !== 'currentMemory' && !WHOLE.includes(child.name))
+  const merged = wanted.children.map((child) => {
+    const match = matches.get(child)
+    return match === undefined ? child : mergeXml(match, child)
+  })
+  return { name: wanted.name, attributes: { ...actual.attributes, ...wanted.attributes }, children: [...merged, ...kept], text: wanted.text === '' ? actual.text : wanted.text }
+}

@@ -5,6 +5,7 @@
 import { posix } from 'node:path'
 import { CapacityError, FarmError, TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
+import { removeTree } from './remove.ts'
 import { inTurn } from './turn.ts'
 import type { BaseImage, Boot, SeedReader } from './types.ts'
 
@@ -66,15 +67,18 @@ export async function publish(host: Host, $: Shell, cacheDir: string, key: strin
 async function make(host: Host, $: Shell, cacheDir: string, key: string, fill: (stage: string) => Promise<ImageRecord>): Promise<BaseImage> {
   const dir = posix.join(cacheDir, key)
   const stage = posix.join(cacheDir, `.${key}.new`)
-  await $`rm -rf --one-file-system ${stage}; mkdir -m 700 ${stage}`
+  await removeTree(host, $, stage)
+  await $`mkdir -m 700 ${stage}`
   try {
     const record = await fill(stage)
     await host.writeFile(`${stage}/image.json`, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o444 })
-    // Guests' emulators run as another user. A directory without a record is none of ours and nothing to keep.
-    await $`cd ${stage}; chmod 0444 *; chmod 0755 .; sync * 2>/dev/null || sync; rm -rf --one-file-system ${dir}; mv -T ${stage} ${dir}`
+    // A directory without a record is none of ours and nothing to keep.
+    await removeTree(host, $, dir)
+    // Guests' emulators run as another user.
+    await $`cd ${stage}; chmod 0444 *; chmod 0755 .; sync * 2>/dev/null || sync; mv -T ${stage} ${dir}`
     return describe(dir, record)
   } catch (error) {
-    await $({ nothrow: true })`rm -rf --one-file-system ${stage}`.then(undefined, () => undefined)
+    await removeTree(host, $, stage).then(undefined, () => undefined)
     if (error instanceof FarmError && /No space left on device/.test([error.message, ...error.details].join('\n'))) {
       throw new CapacityError('no-space', `there is no space left for the image in ${cacheDir}`, { host: host.name, hint: `free some, or set vm_image_cache to another directory`, details: error.details, cause: error })
     }

@@ -3,40 +3,30 @@ import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import type { ImageRecord } from './cache.ts'
+import { kernelCommandLine } from './command-line.ts'
 import { HEADER_BYTES, imageFormat } from './format.ts'
 import { shown } from './location.ts'
 import { sizeOf, type Watch } from './transfer.ts'
 import type { BaseImage, DownloadSpec } from './types.ts'
-import { fetchVerified, imageSources } from './verify.ts'
+import { fetchVerified, imageSources, type Source } from './verify.ts'
+import { openWorkingDir, partName } from './working-dir.ts'
 
 /** How the machines of a downloaded image start, which needs no look at it. */
-export function downloadTraits({ kernelUrl, initrdUrl, cmdline, seed = 'cloud-init' }: DownloadSpec): Pick<BaseImage, 'boot' | 'cmdline' | 'seed'> & { initrd: boolean } {
+export function downloadTraits({ kernelUrl, initrdUrl, cmdline, arch = 'x86_64', seed = 'cloud-init' }: DownloadSpec): Pick<BaseImage, 'boot' | 'cmdline' | 'seed'> & { initrd: boolean } {
   if (kernelUrl === undefined) return { boot: 'disk', initrd: false, seed }
-  return { boot: 'kernel', initrd: initrdUrl !== undefined, cmdline: cmdline ?? kernelCommandLine('amd64'), seed }
-}
-
-/** Consoles by Debian's architecture; ttyS0 elsewhere. */
-const CONSOLES: Readonly<Record<string, string>> = { arm64: 'ttyAMA0', armhf: 'ttyAMA0', ppc64el: 'hvc0', s390x: 'ttysclp0' }
-
-/**
- * The command line with which farm's own guests start: the root file system fills the first disk; the rest saves time, most of it
- * under emulation. Nothing secret runs in a test machine, so it does without the mitigations.
- */
-export function kernelCommandLine(arch: string): string {
-  const x86 = arch === 'amd64' || arch === 'i386' ? 'tsc=reliable no_timer_check ' : ''
-  return `root=/dev/vda rw rootflags=noatime,noinit_itable console=${CONSOLES[arch] ?? 'ttyS0'} net.ifnames=0 quiet ${x86}mitigations=off random.trust_cpu=on`
+  return { boot: 'kernel', initrd: initrdUrl !== undefined, cmdline: cmdline ?? kernelCommandLine(arch), seed }
 }
 
 /** Fills `stage` with disk.qcow2 and, where given, vmlinuz and initrd.img. */
 export async function download(host: Host, $: Shell, spec: DownloadSpec, key: string, stage: string, watch: Watch): Promise<ImageRecord> {
   const { disk, kernel, initrd } = await imageSources(host, spec)
-  await $`mkdir -p ${spec.workingDir}`
-  const part = (name: string): string => posix.join(spec.workingDir, `${name}.part`)
+  await openWorkingDir(host, $, spec.workingDir)
+  const part = ({ url, name }: Source): string => posix.join(spec.workingDir, partName(url, name))
   const raw = `${stage}/download`
-  await fetchVerified(host, $, disk, part(disk.name), raw, watch)
+  await fetchVerified(host, $, disk, part(disk), raw, watch)
   const virtualSize = await adopt(host, $, raw, `${stage}/disk.qcow2`, disk.name, watch)
-  if (kernel) await fetchVerified(host, $, kernel, part(kernel.name), `${stage}/vmlinuz`, watch)
-  if (initrd) await fetchVerified(host, $, initrd, part(initrd.name), `${stage}/initrd.img`, watch)
+  if (kernel) await fetchVerified(host, $, kernel, part(kernel), `${stage}/vmlinuz`, watch)
+  if (initrd) await fetchVerified(host, $, initrd, part(initrd), `${stage}/initrd.img`, watch)
   return {
     key,
     origin: shown(spec.url),

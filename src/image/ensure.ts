@@ -10,6 +10,7 @@ import { shown } from './location.ts'
 import { remoteSize, type Watch } from './transfer.ts'
 import type { BaseImage, ImageSpec } from './types.ts'
 import { checkSpec, imageSources } from './verify.ts'
+import { checkWorkingDir } from './working-dir.ts'
 
 /** The image in the cache at `cacheDir`, or undefined. One query, no change. */
 export async function inspectImage(host: Host, spec: ImageSpec, cacheDir: string): Promise<BaseImage | undefined> {
@@ -21,17 +22,18 @@ const BUILD_BYTES = 1.5 * 2 ** 30
 
 /**
  * Finds out, without changing anything, whether an image can be had. `size`: bytes that it will need, when that is known.
- * @throws InputError image-missing, checksum-missing, checksum-format, image-url …; TaskError when a program is missing.
+ * @throws InputError image-missing, checksum-missing, checksum-format, image-url, working-dir …; TaskError when a program is missing.
  */
 export async function checkImageSource(host: Host, spec: ImageSpec): Promise<{ size?: number }> {
   if (spec.kind === 'download') {
     const { disk, kernel, initrd } = await imageSources(host, spec)
     const size = await remoteSize(host, disk.url)
     for (const source of [kernel, initrd]) if (source) await remoteSize(host, source.url)
+    await checkWorkingDir(host, spec.workingDir)
     return size === undefined ? {} : { size }
   }
   imageKey(spec)
-  const { stdout } = await host.query`for program in mmdebstrap mkfs.ext4 qemu-img; do PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || echo "$program"; done; id -u`
+  const { stdout } = await host.query`for program in mmdebstrap mkfs.ext4 qemu-img; do command -v "$program" >/dev/null || echo "$program"; done; id -u`
   const lines = stdout.trim().split('\n')
   const uid = lines.pop()
   const packages: Readonly<Record<string, string>> = { 'mkfs.ext4': 'e2fsprogs', 'qemu-img': 'qemu-utils' }
@@ -55,6 +57,7 @@ export async function ensureImage(host: Host, spec: ImageSpec, { cacheDir, ...wa
   if (spec.kind === 'download') checkSpec(spec)
   const there = await readCached(host, cacheDir, key)
   if (there !== undefined) return there
+  if (spec.kind === 'download') await checkWorkingDir(host, spec.workingDir)
   let image = plannedImage(spec, cacheDir)
   const summary = spec.kind === 'download' ? `download image ${shown(spec.url)}` : `build image ${key}`
   await host.change({ summary }, async ($) => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { InputError } from '../errors.ts'
 import { guestFiles, readBuildScript } from './guest-files.ts'
-import { fileName } from './location.ts'
+import { imageName, lastPart } from './location.ts'
 import type { BuildSpec, ImageSpec } from './types.ts'
 
 /** Raised when the way in which images are stored or converted changes, so that older ones are not taken for new. */
@@ -20,8 +20,11 @@ const CLOUD_KERNELS = ['amd64', 'arm64']
  */
 export function imageKey(spec: ImageSpec): string {
   if (spec.kind === 'download') {
-    const { url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed } = spec
-    return named(fileName(url).replace(/\.(qcow2|img|raw)$/i, ''), ['download', url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed])
+    const { url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed, arch = 'x86_64' } = spec
+    const name = imageName(spec)
+    // What is as usual is left out, so that an image keeps its key whether or not that is said.
+    const unusual = [...(name === lastPart(url) ? [] : [{ name }]), ...(arch === 'x86_64' ? [] : [{ arch }])]
+    return named(name.replace(/\.(qcow2|img|raw)$/i, ''), ['download', url, checksumUrl, checksum, kernelUrl, initrdUrl, cmdline, seed, ...unusual])
   }
   const { suite, arch, mirror } = spec
   const files = guestFiles().map(({ path, mode, content }) => [path, mode, createHash('sha256').update(content as Uint8Array).digest('hex')])
@@ -32,6 +35,11 @@ function named(prefix: string, parts: readonly unknown[]): string {
   const hash = createHash('sha256').update(JSON.stringify([VERSION, ...parts.map((part) => part ?? null)])).digest('hex')
   const readable = prefix.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'image'
   return `${readable}-${hash.slice(0, 12)}`
+}
+
+/** Whether a name in the cache is one that `imageKey` gives. */
+export function isImageKey(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,59}-[0-9a-f]{12}$/.test(name)
 }
 
 /** All packages of a built image, sorted and without doubles. */

@@ -5,6 +5,7 @@
 import { FarmError, InputError, InterruptedError, TaskError, TemporaryError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import { localPath, shown } from './location.ts'
+import { clearForeignPart } from './working-dir.ts'
 
 /** Programs that can download, best first. */
 export type Downloader = 'curl' | 'wget'
@@ -63,6 +64,7 @@ export async function remoteSize(host: Host, url: string): Promise<number | unde
  */
 export async function transfer(host: Host, $: Shell, url: string, part: string, watch: Watch): Promise<{ resumed: boolean }> {
   const path = localPath(url)
+  await clearForeignPart($, part)
   if (path !== undefined) {
     await $`cp -- ${path} ${part}`
     return { resumed: false }
@@ -74,8 +76,6 @@ export async function transfer(host: Host, $: Shell, url: string, part: string, 
     const amount = total === undefined ? `${mib(size)} MiB` : `${Math.min(100, Math.floor((size / total) * 100))} % of ${mib(total)} MiB`
     watch.progress(`downloading ${shown(url)} (${amount})`)
   }
-  // A link in the place of the file would let somebody else choose what is overwritten.
-  await $`if [ -L ${part} ] || { [ -e ${part} ] && [ ! -f ${part} ]; }; then rm -rf ${part}; fi`
   let before = await sizeOf(host, part)
   let resumed = before > 0
   for (let afresh = false; ; ) {

@@ -10,17 +10,21 @@ export interface DownloadSpec {
   readonly kind: 'download'
   /** `http(s)://`, `ftp://`, `file://` or an absolute path, as the hypervisor sees it. */
   readonly url: string
+  /** The name under which the checksum file lists the image; the last part of `url` when undefined. */
+  readonly name?: string | undefined
   /** A file that lists the image's checksum; also those of the kernel and the initial RAM disk. */
   readonly checksumUrl?: string | undefined
   /** `sha256:…`, `sha512:…`, or `none` for an image that nobody vouches for. */
   readonly checksum?: string | undefined
   readonly kernelUrl?: string | undefined
   readonly initrdUrl?: string | undefined
-  /** The kernel's command line, for an image with `kernelUrl`. */
+  /** The image's architecture as for `uname -m`; `x86_64` when undefined. */
+  readonly arch?: string | undefined
+  /** The kernel's command line, for an image with `kernelUrl`; one for `arch` when undefined. */
   readonly cmdline?: string | undefined
   /** `cloud-init` when undefined. */
   readonly seed?: SeedReader | undefined
-  /** A directory on the hypervisor for unfinished downloads. */
+  /** A directory on the hypervisor for unfinished downloads: the current user's, or made by farm. */
   readonly workingDir: string
 }
 

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import { findChecksum, parseChecksum, type Checksum } from './checksum.ts'
-import { fileName, shown } from './location.ts'
+import { fileName, imageName, shown } from './location.ts'
 import { during, fetchText, transfer, type Watch } from './transfer.ts'
 import type { DownloadSpec } from './types.ts'
 
@@ -18,16 +18,15 @@ export async function imageSources(host: Host, spec: DownloadSpec): Promise<{ di
   checkSpec(spec)
   const { checksumUrl } = spec
   const list = checksumUrl === undefined ? undefined : await fetchText(host, checksumUrl, 'the checksum file')
-  const source = (url: string, own?: string): Source => {
-    const name = fileName(url)
+  const source = (url: string, name: string, own?: string): Source => {
     if (own !== undefined) return { url, name, checksum: parseChecksum(own) }
     if (list !== undefined && checksumUrl !== undefined) return { url, name, checksum: findChecksum(list, name, shown(checksumUrl)) }
     return { url, name, checksum: undefined }
   }
   return {
-    disk: source(spec.url, spec.checksum),
-    kernel: spec.kernelUrl === undefined ? undefined : source(spec.kernelUrl),
-    initrd: spec.initrdUrl === undefined ? undefined : source(spec.initrdUrl),
+    disk: source(spec.url, imageName(spec), spec.checksum),
+    kernel: spec.kernelUrl === undefined ? undefined : source(spec.kernelUrl, fileName(spec.kernelUrl)),
+    initrd: spec.initrdUrl === undefined ? undefined : source(spec.initrdUrl, fileName(spec.initrdUrl)),
   }
 }
 
@@ -48,7 +47,8 @@ export function checkSpec({ url, checksumUrl, checksum, kernelUrl, initrdUrl }: 
 export async function fetchVerified(host: Host, $: Shell, source: Source, part: string, target: string, watch: Watch): Promise<void> {
   for (;;) {
     const { resumed } = await transfer(host, $, source.url, part, watch)
-    await $`mv -f -- ${part} ${target}`
+    // What was there before may have been of another group.
+    await $`mv -f -- ${part} ${target}; chown -h "$(id -u):$(id -g)" ${target}`
     if (source.checksum === undefined) return
     const { algorithm, digest } = source.checksum
     watch.progress(`verifying ${source.name}`)

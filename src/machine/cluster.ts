@@ -49,7 +49,7 @@ export function poolName(vars: Pick<ClusterVars, 'vmhost_cluster_name' | 'vm_clu
 
 /** Directory of the cluster's pool. */
 export function poolDir(vars: Pick<ClusterVars, 'vmhost_cluster_name' | 'vm_pool_dir'>): string {
-  return (vars.vm_pool_dir ?? `/var/lib/libvirt/images/${vars.vmhost_cluster_name}`).replace(/(.)\/+$/, '$1')
+  return vars.vm_pool_dir ?? `/var/lib/libvirt/images/${vars.vmhost_cluster_name}`
 }
 
 /** A MAC address from QEMU's range, the same for a name in a cluster wherever it runs. */

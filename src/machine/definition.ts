@@ -24,6 +24,7 @@ export interface DefinitionInput {
   readonly owner: string
   readonly created: string
   readonly hostKey: string
+  readonly seedHash: string
 }
 
 /** QEMU's machine type for an architecture when none is asked for. */
@@ -39,7 +40,8 @@ const CPU_MODES = ['host-model', 'host-passthrough', 'maximum']
 export async function renderDomain(input: DefinitionInput, templateDirs: readonly string[]): Promise<string> {
   const { machine, vars, facts, virtType, image, network } = input
   const x86 = /^(x86_64|i.86)$/.test(facts.arch)
-  const cpu = vars.vm_cpu_model ?? (virtType === 'kvm' ? 'host-model' : '')
+  // libvirt has no host-model outside x86 and s390x; QEMU's own default on arm64 is a 32-bit CPU.
+  const cpu = vars.vm_cpu_model ?? (virtType === 'kvm' ? (x86 || facts.arch === 's390x' ? 'host-model' : 'host-passthrough') : facts.arch === 'aarch64' ? 'maximum' : '')
   const data = {
     virtType,
     name: machine.name,
@@ -48,6 +50,7 @@ export async function renderDomain(input: DefinitionInput, templateDirs: readonl
     owner: input.owner,
     created: input.created,
     hostKey: input.hostKey,
+    seedHash: input.seedHash,
     image: image.key,
     consoleLog: input.consoleLog,
     memMiB: machine.memMiB,
@@ -58,6 +61,7 @@ export async function renderDomain(input: DefinitionInput, templateDirs: readonl
     kernel: image.kernel ?? '',
     initrd: image.initrd ?? '',
     cmdline: vars.vm_kernel_cmdline ?? image.cmdline ?? '',
+    firmware: facts.arch === 'aarch64' && image.kernel === undefined,
     acpi: x86 || facts.arch === 'aarch64',
     apic: x86,
     cpu,

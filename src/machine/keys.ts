@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { generateKeyPair } from '../host/index.ts'
+import { generateKeyPair, publicKeyOf } from '../host/index.ts'
 import { dataDir, expandPath } from '../paths.ts'
 
 /** The public key that machines are given, and the private key that goes with it where it is on the controller. */
@@ -42,6 +42,11 @@ export function ownIdentityFile(): string {
   return join(dataDir(), 'id_ed25519')
 }
 
+/** farm's own pair as far as it exists; for check mode, which makes nothing. */
+export async function existingKey(): Promise<LoginKey> {
+  return existsSync(ownIdentityFile()) ? ownKey() : { publicKey: '(made with the first machine)', identityFile: undefined }
+}
+
 async function ownKey(): Promise<LoginKey> {
   const identityFile = ownIdentityFile()
   if (!existsSync(identityFile)) {
@@ -54,7 +59,6 @@ async function ownKey(): Promise<LoginKey> {
     await link(temporary, identityFile).catch(() => undefined)
     await rm(temporary)
   }
-  const { publicKeyOf } = await import('../host/index.ts')
   return { publicKey: publicKeyOf(await readFile(identityFile, 'utf8'), 'farm'), identityFile }
 }
 

@@ -1,6 +1,6 @@
 /** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
-import { FarmError, InputError } from '../errors.ts'
-import { becomeSpec, bindHost, connect, hostSpec, posixQuote, type Connection, type Host } from '../host/index.ts'
+import { FarmError, InputError, TaskError } from '../errors.ts'
+import { becomeSpec, bindHost, connect, hostSpec, posixQuote, type Become, type Connection, type Host } from '../host/index.ts'
 import { Hypervisor } from '../hypervisor/index.ts'
 import type { Inventory } from '../inventory/index.ts'
 import { Scope, type Layer } from '../vars/index.ts'
@@ -11,6 +11,7 @@ import { CONNECTION_VARS } from './access.ts'
 /** One machine. `address` and `port` are as seen from its hypervisor. */
 export interface MachineStatus {
   readonly name: string
+  readonly uuid: string
   readonly host: string
   readonly cluster: string
   /** As libvirt names it: running, shut off, paused, … */
@@ -45,8 +46,12 @@ export interface HostAccess {
   readonly port: number | undefined
   readonly user: string | undefined
   readonly jumps: readonly string[]
+  readonly become: Become | undefined
   open(signal?: AbortSignal): Promise<{ connection: Connection; host: Host }>
 }
+
+/** These hosts are only looked at. */
+const SILENT = { check: true, changed: () => undefined, output: () => undefined }
 
 const accessOf = new WeakMap<MachineStatus, HostAccess>()
 
@@ -55,6 +60,7 @@ export function hostAccess(inventory: Inventory, host: string, extraVars: readon
   const scope = new Scope([...inventory.layers(host), ...extraVars])
   const vars = Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
   const spec = hostSpec(host, vars)
+  const become = becomeSpec({ ansible_become: true, ...vars })
   return {
     host,
     local: spec.connection === 'local',
@@ -63,11 +69,10 @@ export function hostAccess(inventory: Inventory, host: string, extraVars: readon
     port: spec.port,
     user: spec.user,
     jumps: spec.jumps ?? [],
+    become,
     async open(signal) {
       const connection = await connect(spec, signal === undefined ? {} : { signal })
-      const become = becomeSpec({ ansible_become: true, ...vars })
-      const recorder = { check: true, changed: () => undefined, output: () => undefined }
-      return { connection, host: bindHost(connection, { name: host, recorder, ...(become && { become }), ...(signal && { signal }) }) }
+      return { connection, host: bindHost(connection, { name: host, recorder: SILENT, ...(become && { become }), ...(signal && { signal }) }) }
     },
   }
 }
@@ -93,12 +98,19 @@ export async function machinesOf(inventory: Inventory, extraVars: readonly Layer
 }
 
 async function machinesOn(host: Host, access: HostAccess, identityFile: string | undefined): Promise<MachineStatus[]> {
-  const domains = await new Hypervisor(host, access.libvirtUri).domains.list()
+  const hypervisor = new Hypervisor(host, access.libvirtUri)
+  const domains = await hypervisor.domains.list()
+  if (domains.size === 0) {
+    const answer = await hypervisor.virsh.version()
+    if (answer.version === undefined && !/not found/.test(answer.reason)) {
+      throw new TaskError('libvirt-silent', `libvirt does not answer: ${answer.reason}`, { host: host.name, hint: 'farm doctor says what is missing' })
+    }
+  }
   return [...domains.values()].flatMap((domain) => {
     if (domain.mark === undefined) return []
     const { cluster, address, port, user, created, owner, hostKey, console } = domain.mark
     const status: MachineStatus = {
-      name: domain.name, host: access.host, cluster, state: domain.state, address, port, user, created, owner,
+      name: domain.name, uuid: domain.uuid, host: access.host, cluster, state: domain.state, address, port, user, created, owner,
       hostKeys: [hostKey], memMiB: domain.memMiB, cpus: domain.cpus, identityFile, consoleLog: console,
     }
     accessOf.set(status, access)
@@ -144,7 +156,9 @@ export async function openConsole(machine: MachineStatus, signal?: AbortSignal):
   const { connection, host } = await access.open(signal)
   await using _connection = connection
   const uid = (await host.query`id -u`).stdout.trim()
-  const login = await bindHost(connection, { name: access.host, recorder: { check: true, changed: () => undefined, output: () => undefined } }).query`id -u`
-  const sudo = login.stdout.trim() === uid ? '' : 'sudo '
-  return connection.interactive(`${sudo}virsh -c ${posixQuote(access.libvirtUri)} console ${posixQuote(machine.name)} --force`)
+  const login = await bindHost(connection, { name: access.host, recorder: SILENT }).query`id -u`
+  const virsh = `virsh -c ${posixQuote(access.libvirtUri)} console ${machine.uuid} --force`
+  if (login.stdout.trim() === uid) return connection.interactive(virsh)
+  const { method = 'sudo', user = 'root' } = access.become ?? {}
+  return connection.interactive(method === 'su' ? `su ${posixQuote(user)} -s /bin/sh -c ${posixQuote(virsh)}` : `${method} -u ${posixQuote(user)} ${virsh}`)
 }

@@ -2,6 +2,7 @@
  * The variables of a cluster: their names and meanings are those of the playbook that provision-cluster replaces,
  * and what that playbook hard-codes is a variable here.
  */
+import { posix } from 'node:path'
 import { z } from 'zod'
 
 /** Reads `35G`, `512M`, `1.5T` or a number of bytes; units are binary, as qemu-img's are. */
@@ -14,13 +15,15 @@ export function parseSize(text: string): number | undefined {
 
 const size = z.union([z.string(), z.number()]).transform(String).refine((text) => (parseSize(text) ?? 0) > 0, { message: 'expected a size such as 35G, 512M or a number of bytes' })
 const path = z.string().min(1)
+/** A directory on the hypervisor, without doubled or trailing slashes. */
+const hostDirectory = z.string().regex(/^\/[^\u0000-\u001f]*$/, { message: 'expected an absolute path on the hypervisor' }).transform((text) => posix.normalize(text).replace(/(.)\/$/, '$1'))
 const ipv4 = z.ipv4()
 const cidr = z.cidrv4()
 
 /** A name that can be a host name, a file name and a libvirt name at once (RFC 1123). */
 const machineName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i, {
   message: 'a machine is named by letters, digits and inner hyphens, 63 at most, since the name becomes its host name',
-})
+}).regex(/[^\d]/, { message: 'a machine cannot be named by a number alone, which libvirt takes for the ID of a running machine' })
 const objectName = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, { message: 'expected letters, digits, "_", "." and "-", beginning with a letter or digit' })
 const interfaceName = z.string().regex(/^[\w.-]{1,15}$/, { message: 'an interface name has 1 to 15 letters, digits, "_", "." or "-"' })
 
@@ -54,10 +57,10 @@ export const clusterVars = z.object({
   vm_python: z.boolean().default(false).describe('Install python3 in the machines; farm does not need it'),
 
   vm_download_url: z.string().optional().describe('Image to download; an image is built when left out'),
-  vm_img_name: z.string().optional().describe('File name of the image; the last part of vm_download_url when left out'),
+  vm_img_name: z.string().optional().describe('File name under which the checksum file lists the image; the last part of vm_download_url when left out'),
   vm_img_baseurl: z.string().optional().describe('Used by templates in vm_download_url'),
   vm_img_release_date: z.union([z.string(), z.number()]).optional().describe('Used by templates in vm_download_url'),
-  vm_img_fmt: z.enum(['qcow2', 'raw']).default('qcow2').describe('Format of the image to download'),
+  vm_img_fmt: z.enum(['qcow2', 'raw']).default('qcow2').describe('Format of the image, for templates in other variables; farm looks at the file itself'),
   vm_img_checksum_url: z.string().optional().describe('Checksum file (SHA256SUMS, SHA512SUMS) that lists the image'),
   vm_img_checksum_name: z.string().optional().describe('Used by templates in vm_img_checksum_url'),
   vm_img_checksum: z.string().optional().describe('Checksum itself in place of a file: sha256:… or sha512:…, or "none" to trust the download'),
@@ -69,12 +72,12 @@ export const clusterVars = z.object({
   vm_image_seed: z.enum(['auto', 'cloud-init', 'farm']).default('auto').describe('How the image learns its host name and keys: by cloud-init, or by the service in images that farm built (auto: farm with a kernel of its own, else cloud-init)'),
   vm_image_suite: z.string().optional().describe('Debian release to build when no image is given; the hypervisor\'s own when left out'),
   vm_image_packages: z.array(z.string()).default([]).describe('More Debian packages for an image that is built'),
-  vm_image_cache: path.default('/var/lib/farm/images').describe('Directory on the hypervisor that keeps verified images'),
+  vm_image_cache: hostDirectory.default('/var/lib/farm/images').describe('Directory on the hypervisor that keeps verified images'),
 
   vm_cluster_pool: objectName.optional().describe('Storage pool of the disks; <cluster>-pool when left out'),
-  vm_pool_dir: path.optional().describe('Directory of the pool on the hypervisor; /var/lib/libvirt/images/<cluster> when left out'),
-  vm_working_dir: path.default('/tmp/vm_imgs').describe('Directory on the hypervisor for downloads under way'),
-  vm_console_dir: path.default('/var/log/farm').describe('Directory on the hypervisor for the logs of serial consoles'),
+  vm_pool_dir: hostDirectory.optional().describe('Directory of the pool on the hypervisor; /var/lib/libvirt/images/<cluster> when left out'),
+  vm_working_dir: hostDirectory.default('/tmp/vm_imgs').describe('Directory on the hypervisor for downloads under way'),
+  vm_console_dir: hostDirectory.default('/var/log/farm').describe('Directory on the hypervisor for the logs of serial consoles'),
 
   virt_type: z.enum(['auto', 'kvm', 'qemu']).default('auto').describe('kvm, qemu (emulation), or auto: kvm where it works'),
   vm_machine_type: z.string().optional().describe('Machine type as QEMU names it; q35 on x86, virt on arm64 when left out'),

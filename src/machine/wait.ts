@@ -174,7 +174,10 @@ async function login(climb: Climb, options: WaitOptions, signal: AbortSignal): P
       climb.reach('login')
       return
     } catch (error) {
-      if (climb.rung === 'ssh banner') climb.reason = error instanceof Error ? error.message : String(error)
+      climb.reason = error instanceof Error ? error.message : String(error)
+      if (/administratively prohibited/i.test(climb.reason)) {
+        throw climb.fail(`${options.host.name} forwards no connections for SSH users`, 'set AllowTcpForwarding yes in its sshd_config: farm reaches machines through it')
+      }
     }
     await delay(climb.ready ? 50 : 150, undefined, { signal }).catch(() => undefined)
   }

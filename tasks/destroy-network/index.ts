@@ -2,8 +2,8 @@
 import { find, removeRules } from '../../src/hypervisor/index.ts'
 import type { UnprovisionVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
-import { NETWORK_CONF, restartNetworkDaemon, withoutBackend } from '../prepare-vm-host/firewall-backend.ts'
-import { restoreForwarding } from '../prepare-vm-host/forwarding.ts'
+import { NETWORK_CONF, restartNetworkDaemon, withoutBackend } from '../shared/network-conf.ts'
+import { restoreForwarding } from '../shared/forwarding.ts'
 
 export const removeFirewallRules = task<UnprovisionVars>('destroy-network: remove forward and masquerade rules', async ({ host, vars }) => {
   await removeRules(host, vars.vmhost_cluster_name)

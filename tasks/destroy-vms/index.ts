@@ -1,8 +1,8 @@
 /** Role: the cluster's machines go, with disks, snapshots, NVRAM, saved memory, seeds and logs; nothing else does. */
-import { foreign } from '../../src/hypervisor/index.ts'
+import { posix } from 'node:path'
+import { backingChain, filesIn, foreign } from '../../src/hypervisor/index.ts'
 import { poolDir, poolName, type UnprovisionVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
-import { directory } from '../shared/cluster.ts'
 
 /** Stops before anything is removed when something of the cluster's names is not the cluster's. */
 export const checkOwnership = task<UnprovisionVars>('destroy-vms: check what belongs to the cluster', async ({ host, hypervisor, vars }) => {
@@ -19,9 +19,19 @@ export const checkOwnership = task<UnprovisionVars>('destroy-vms: check what bel
 })
 
 export const destroyMachines = task<UnprovisionVars>('destroy-vms: remove the machines', async ({ hypervisor, vars }) => {
-  const domains = [...(await hypervisor.domains.list()).values()].filter((domain) => domain.mark?.cluster === vars.vmhost_cluster_name)
-  const within = [poolDir(vars), directory(vars.vm_console_dir)]
-  const results = await Promise.allSettled(domains.map((domain) => hypervisor.domains.remove(domain, vars.vmhost_cluster_name, { within })))
+  const cluster = vars.vmhost_cluster_name
+  const all = [...(await hypervisor.domains.list()).values()]
+  const mine = all.filter((domain) => domain.mark?.cluster === cluster)
+  if (mine.length === 0) return
+  const others = all.filter((domain) => !mine.includes(domain))
+  const used = await Promise.all(others.flatMap((domain) => filesIn(domain.document)).map((file) => backingChain(hypervisor.virsh, file)))
+  const usedElsewhere = new Set([...others.flatMap((domain) => filesIn(domain.document)), ...used.flat()])
+  const pool = await hypervisor.pools.inspect(poolName(vars), cluster)
+  const shared = [vars.vm_image_cache]
+  const results = await Promise.allSettled(mine.map((domain) => {
+    const within = [poolDir(vars), ...(pool === undefined ? [] : [pool.path]), ...(domain.mark === undefined ? [] : [posix.dirname(domain.mark.console)])]
+    return hypervisor.domains.remove(domain, cluster, { within, shared, usedElsewhere })
+  }))
   const failed = results.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 })

@@ -1,11 +1,12 @@
 /** Role: one machine for each name, all at once, ended only when each has let farm log in. */
-import { chooseVirtType, readConsoles, type Domain } from '../../src/hypervisor/index.ts'
+import type { Host } from '../../src/host/index.ts'
+import { chooseVirtType, find, findAll, readConsoles, type Domain } from '../../src/hypervisor/index.ts'
 import { inspectImage, plannedImage } from '../../src/image/index.ts'
-import { awaitLogins, caCertificate, loginKey, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
+import { awaitLogins, caCertificate, existingKey, loginKey, machineUuid, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
-import { clusterPaths, directory, imageSpec, machineFiles } from '../shared/cluster.ts'
+import { clusterPaths, imageSpec, machineFiles, OWN_DIRECTORY } from '../shared/cluster.ts'
 import { knownAddresses } from '../shared/known.ts'
-import { inspectDisks } from './disks.ts'
+import { inspectDisks } from '../shared/disks.ts'
 import { ensureMachine, type Found, type ProvisionInput } from './machine.ts'
 import { choosePort } from './ports.ts'
 
@@ -17,9 +18,10 @@ export const provisionMachines = task<ClusterVars>('provision-vm: create and sta
   const facts = await hypervisor.facts(clusterPaths(vars))
   const plan = planCluster(vars, host.name, await knownAddresses(hypervisor, vars))
   const virtType = chooseVirtType(facts, vars.virt_type, host.name).type
-  const key = await loginKey(vars.ssh_pub_key)
+  // A check makes no key either.
+  const key = host.check && vars.ssh_pub_key === undefined ? await existingKey() : await loginKey(vars.ssh_pub_key)
   const spec = imageSpec(vars, facts, host.name)
-  const cache = directory(vars.vm_image_cache)
+  const cache = vars.vm_image_cache
   const input: ProvisionInput = {
     context,
     cluster: plan.name,
@@ -50,7 +52,7 @@ export const provisionMachines = task<ClusterVars>('provision-vm: create and sta
     })
   }))
   await awaitLogins(awaited, { host, hypervisor, network: plan.network?.name, timeout: vars.vm_boot_timeout ?? BOOT_TIMEOUT[virtType], signal, onRung: context.rung })
-  if (awaited.length > 0) await hypervisor.domains.markReady(awaited.map(({ name }) => name))
+  if (awaited.length > 0) await hypervisor.domains.markReady(awaited.map(({ name }) => machineUuid(plan.name, name)))
   if (!host.check) report(context, found)
 })
 
@@ -58,7 +60,11 @@ export const provisionMachines = task<ClusterVars>('provision-vm: create and sta
 async function inspect(input: ProvisionInput, machines: readonly Found['machine'][]): Promise<Found[]> {
   const { host, hypervisor, vars } = input.context
   const domains = await hypervisor.domains.list()
-  const disks = await inspectDisks(host, machines.map(({ name }) => machineFiles(vars, name).disk))
+  const paths = machines.map(({ name }) => diskOf(domains.get(name)) ?? machineFiles(vars, name).disk)
+  const disks = await inspectDisks(host, paths)
+  const seeds = await present(host, machines.map(({ name }) => machineFiles(vars, name).seed))
+  // libvirt remembers volumes whose files are gone, and would not make them again.
+  if (disks.includes(undefined)) await hypervisor.pools.refresh(input.pool)
   const taken = new Set([...input.facts.listening, ...[...domains.values()].flatMap((domain) => (domain.mark === undefined ? [] : [domain.mark.port]))])
   return machines.map((machine, index): Found => {
     const domain = domains.get(machine.name)
@@ -67,11 +73,26 @@ async function inspect(input: ProvisionInput, machines: readonly Found['machine'
     return {
       machine,
       domain,
+      diskPath: paths[index] ?? '',
       disk: disks[index],
+      hasSeed: seeds.has(machineFiles(vars, machine.name).seed),
       address: user ? '127.0.0.1' : (machine.ip ?? ''),
       port: !user ? 22 : keepsPort(domain, input.facts.listening) ? (kept?.port ?? 22) : choosePort(input.cluster, machine.name, taken),
     }
   })
+}
+
+/** The file of a machine's first disk, as it is attached. */
+function diskOf(domain: Domain | undefined): string | undefined {
+  const disks = findAll(find(domain?.document, 'devices'), 'disk')
+  const first = disks.find((disk) => find(disk, 'target')?.attributes['dev'] === 'vda')
+  return find(first, 'source')?.attributes['file']
+}
+
+/** Those of the files that exist. */
+async function present(host: Host, files: readonly string[]): Promise<ReadonlySet<string>> {
+  const { stdout } = await host.query`for file in ${[...files]}; do if [ -e "$file" ]; then echo "$file"; fi; done`
+  return new Set(stdout.split('\n'))
 }
 
 /** A machine keeps its forwarded port, unless it is off and something else has taken the port meanwhile. */
@@ -82,9 +103,9 @@ function keepsPort(domain: Domain | undefined, listening: ReadonlySet<number>): 
 /** virtlogd writes consoles into a directory that has to be there. */
 async function consoleDirectory({ host, vars }: TaskContext<ClusterVars>, needed: boolean): Promise<void> {
   if (!needed) return
-  const dir = directory(vars.vm_console_dir)
+  const dir = vars.vm_console_dir
   const present = await host.query({ nothrow: true })`test -d ${dir}`
-  if (present.exitCode !== 0) await host.change({ summary: `create directory ${dir}` }, ($) => $`mkdir -p -m 0755 ${dir}`)
+  if (present.exitCode !== 0) await host.change({ summary: `create directory ${dir}` }, ($) => $`mkdir -p -m 0755 -- ${dir}; : >${dir}/${OWN_DIRECTORY}`)
 }
 
 /** Waits for all, then throws the first error: no machine is left half made because another one failed. */

@@ -1,11 +1,11 @@
 /** One machine, brought to what is wanted: disk, seed, definition, running. */
-import { renderDomain, type ClusterVars, type MachinePlan, type NetworkPlan } from '../../src/machine/index.ts'
+import { machineUuid, renderDomain, type ClusterVars, type MachinePlan, type NetworkPlan } from '../../src/machine/index.ts'
 import { find, type Domain, type HypervisorFacts, type VirtType } from '../../src/hypervisor/index.ts'
 import type { BaseImage } from '../../src/image/index.ts'
 import type { TaskContext } from '../../src/recipe/index.ts'
 import { machineFiles } from '../shared/cluster.ts'
-import { ensureDisk, type DiskState } from './disks.ts'
-import { writeSeed } from './seeds.ts'
+import { ensureDisk, type DiskState } from '../shared/disks.ts'
+import { seedHash, writeSeed } from './seeds.ts'
 
 /** What is the same for all machines of a run. */
 export interface ProvisionInput {
@@ -24,7 +24,10 @@ export interface ProvisionInput {
 export interface Found {
   readonly machine: MachinePlan
   readonly domain: Domain | undefined
+  /** The file that it is attached to: an overlay of a snapshot, perhaps. */
+  readonly diskPath: string
   readonly disk: DiskState | undefined
+  readonly hasSeed: boolean
   readonly address: string
   readonly port: number
 }
@@ -49,14 +52,20 @@ export async function ensureMachine(input: ProvisionInput, found: Found): Promis
   const { host, hypervisor, vars, templateDirs, owner, note } = context
   const { machine, domain } = found
   const files = machineFiles(vars, machine.name)
-  await ensureDisk(hypervisor, found.disk, { machine: machine.name, pool: input.pool, path: files.disk, size: machine.diskSize, image, running: domain?.active === true }, templateDirs, (message) => note('warning', message))
+  await ensureDisk(hypervisor, found.disk, { machine: machine.name, uuid: machineUuid(cluster, machine.name), pool: input.pool, path: found.diskPath, size: machine.diskSize, image, running: domain?.active === true }, templateDirs, (message) => note('warning', message))
 
   const mark = domain?.mark
-  const hostKey = mark?.hostKey ?? (await writeSeed(host, { machine, network, vars, image, publicKey: input.publicKey, caCertificate: input.caCertificate, path: files.seed, templateDirs }))
+  const seed = { machine, network, vars, image, publicKey: input.publicKey, caCertificate: input.caCertificate, path: files.seed, templateDirs }
+  // A machine that is off and has lost its seed gets a new one; a running one has been told all already.
+  const keepsSeed = mark !== undefined && (found.hasSeed || domain?.active === true)
+  const hostKey = keepsSeed ? mark.hostKey : await writeSeed(host, seed)
+  const hash = seedHash(seed)
+  if (keepsSeed && mark.seed !== hash) note('warning', `${machine.name} was told another login key, certificate, domain or name server when it was made; it keeps them until it is made anew`)
+
   const document = await renderDomain({
     machine, cluster, network, vars, facts, virtType,
     image: domain === undefined ? image : imageOf(domain, image),
-    disk: files.disk,
+    disk: found.diskPath,
     seed: files.seed,
     consoleLog: files.console,
     address: found.address,
@@ -64,18 +73,21 @@ export async function ensureMachine(input: ProvisionInput, found: Found): Promis
     owner: mark?.owner ?? owner,
     created: mark?.created ?? `${new Date().toISOString().slice(0, 19)}Z`,
     hostKey,
+    seedHash: keepsSeed ? mark.seed : hash,
   }, templateDirs)
 
   if (domain === undefined) {
-    await hypervisor.domains.create(machine.name, document)
+    await hypervisor.domains.create(machine.name, machineUuid(cluster, machine.name), document)
     return { hostKey, started: true }
   }
   const restart = domain.active && vars.vm_drift === 'restart'
   const consequence = !domain.active ? 'it is off' : restart ? 'restarted now, since vm_drift is restart' : 'takes effect at its next boot; -e vm_drift=restart restarts it now'
   const differed = await hypervisor.domains.redefine(domain, document, consequence)
-  if (differed && domain.active && !restart && !context.check) note('warning', `${machine.name} differs from what is wanted: its definition is changed, the running machine is not until its next boot (-e vm_drift=restart does it now)`)
-  if (differed && restart) {
-    await hypervisor.domains.restart(machine.name, SHUTDOWN_PATIENCE)
+  if ((differed || domain.pending) && domain.active && !restart && !context.check) {
+    note('warning', `${machine.name} runs with an older definition until its next boot (-e vm_drift=restart does it now)`)
+  }
+  if ((differed || domain.pending) && restart) {
+    await hypervisor.domains.restart(domain, SHUTDOWN_PATIENCE)
     return { hostKey, started: true }
   }
   if (domain.active && domain.state === 'running') return { hostKey, started: false }

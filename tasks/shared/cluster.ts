@@ -5,17 +5,15 @@ import type { HypervisorFacts } from '../../src/hypervisor/index.ts'
 import type { ImageSpec } from '../../src/image/index.ts'
 import { poolDir, type ClusterVars } from '../../src/machine/index.ts'
 
-/** A directory without slashes at its end. */
-export function directory(path: string): string {
-  return path.replace(/(.)\/+$/, '$1')
-}
+/** An empty file of this name says that farm made the directory it lies in, and may take it away. */
+export const OWN_DIRECTORY = '.farm'
 
 /** The variables that name directories on the hypervisor. */
 export type PathVars = Pick<ClusterVars, 'vmhost_cluster_name' | 'vm_pool_dir' | 'vm_image_cache' | 'vm_working_dir'>
 
 /** Directories on the hypervisor whose free space matters; one list, so that the facts are asked for once. */
 export function clusterPaths(vars: PathVars): string[] {
-  return [poolDir(vars), directory(vars.vm_image_cache), directory(vars.vm_working_dir)]
+  return [poolDir(vars), vars.vm_image_cache, vars.vm_working_dir]
 }
 
 const DEBIAN_ARCHITECTURE: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el', riscv64: 'riscv64', s390x: 's390x', i686: 'i386', armv7l: 'armhf' }
@@ -36,8 +34,10 @@ export function imageSpec(vars: ClusterVars, facts: HypervisorFacts, host: strin
   return {
     kind: 'download',
     url: vars.vm_download_url,
-    workingDir: directory(vars.vm_working_dir),
+    workingDir: vars.vm_working_dir,
     seed,
+    arch: facts.arch,
+    ...(vars.vm_img_name !== undefined && { name: vars.vm_img_name }),
     ...(vars.vm_img_checksum_url !== undefined && { checksumUrl: vars.vm_img_checksum_url }),
     ...(vars.vm_img_checksum !== undefined && { checksum: vars.vm_img_checksum }),
     ...(kernelUrl !== undefined && { kernelUrl }),
@@ -51,6 +51,6 @@ export function machineFiles(vars: ClusterVars, name: string): { readonly disk: 
   return {
     disk: posix.join(poolDir(vars), `${name}.qcow2`),
     seed: posix.join(poolDir(vars), `${name}.seed.iso`),
-    console: posix.join(directory(vars.vm_console_dir), `${name}.log`),
+    console: posix.join(vars.vm_console_dir, `${name}.log`),
   }
 }

@@ -56,9 +56,11 @@ function checkDisk(vars: ClusterVars, facts: HypervisorFacts, plan: ClusterPlan,
 async function checkNetwork(plan: ClusterPlan, facts: HypervisorFacts, host: string, active: boolean): Promise<void> {
   const network = plan.network
   if (network === undefined || active) return
-  const same = facts.addresses.find((address) => address.interface === network.bridge)
-  if (same !== undefined) {
-    throw new InputError('bridge-taken', `vmhost_bridge_iface: ${host} has an interface ${network.bridge} already (${same.cidr})`, { host, hint: 'choose another name for vmhost_bridge_iface' })
+  if (network.device !== undefined && !facts.interfaces.has(network.device)) {
+    throw new InputError('no-interface', `vmhost_iface_name: ${host} has no interface ${network.device}`, { host, hint: `it has ${[...facts.interfaces].filter((name) => name !== 'lo').join(', ')}` })
+  }
+  if (facts.interfaces.has(network.bridge)) {
+    throw new InputError('bridge-taken', `vmhost_bridge_iface: ${host} has an interface ${network.bridge} already`, { host, hint: 'choose another name for vmhost_bridge_iface' })
   }
   const clash = facts.addresses.find((address) => overlaps(address.cidr, network.cidr))
   if (clash !== undefined) {

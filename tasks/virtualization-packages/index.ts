@@ -4,14 +4,14 @@ import { emulatorOf } from '../../src/hypervisor/index.ts'
 import type { ClusterVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
 import { clusterPaths } from '../shared/cluster.ts'
-import { installScript, missingPackages, needs, type PackageManager } from './packages.ts'
+import { absentPrograms, installScript, missingPackages, needs, type PackageManager } from './packages.ts'
 
 const MANAGERS: readonly PackageManager[] = ['apt-get', 'dnf', 'pacman', 'zypper', 'apk']
 
 export const installPackages = task<ClusterVars>('virtualization-packages: install what is missing', async ({ host, hypervisor, vars, progress }) => {
   const facts = await hypervisor.facts(clusterPaths(vars))
   const list = needs(vars, facts, emulatorOf(facts.arch))
-  const absent = list.filter((need) => !facts.programs.has(need.program)).map((need) => need.program)
+  const absent = absentPrograms(list, facts).map((need) => need.program)
   if (absent.length === 0) return
   const manager = MANAGERS.find((name) => facts.programs.has(name))
   if (manager === undefined) {
@@ -23,7 +23,7 @@ export const installPackages = task<ClusterVars>('virtualization-packages: insta
   hypervisor.forget()
   if (host.check) return
   const now = await hypervisor.facts(clusterPaths(vars))
-  const still = list.filter((need) => !now.programs.has(need.program)).map((need) => need.program)
+  const still = absentPrograms(list, now).map((need) => need.program)
   if (still.length > 0) {
     throw new TaskError('packages-incomplete', `${packages.join(', ')} ${packages.length === 1 ? 'was' : 'were'} installed, but ${still.join(', ')} ${still.length === 1 ? 'is' : 'are'} still missing`, {
       host: host.name,

@@ -8,6 +8,8 @@ export type PackageManager = 'apt-get' | 'dnf' | 'pacman' | 'zypper' | 'apk'
 /** A program that is needed, and the packages that bring it. */
 export interface Need {
   readonly program: string
+  /** Another program that will do as well. */
+  readonly or?: string
   /** Overrides the table: a variable of the user's. */
   readonly chosen?: string | undefined
   readonly packages: Readonly<Record<PackageManager, readonly string[]>>
@@ -18,7 +20,7 @@ const QEMU_DEBIAN: Readonly<Record<string, string>> = { aarch64: 'qemu-system-ar
 /** What a hypervisor of that architecture needs for a cluster with these variables. */
 export function needs(vars: ClusterVars, facts: HypervisorFacts, emulator: string): Need[] {
   const list: Need[] = [
-    { program: facts.programs.has('virtqemud') ? 'virtqemud' : 'libvirtd', chosen: vars.libvirt_package, packages: { 'apt-get': ['libvirt-daemon-system', 'libvirt-clients'], dnf: ['libvirt-daemon-kvm', 'libvirt-client'], pacman: ['libvirt'], zypper: ['libvirt-daemon-qemu', 'libvirt-client'], apk: ['libvirt-daemon', 'libvirt-qemu', 'libvirt-client'] } },
+    { program: 'libvirtd', or: 'virtqemud', chosen: vars.libvirt_package, packages: { 'apt-get': ['libvirt-daemon-system', 'libvirt-clients'], dnf: ['libvirt-daemon-kvm', 'libvirt-client'], pacman: ['libvirt'], zypper: ['libvirt-daemon-qemu', 'libvirt-client'], apk: ['libvirt-daemon', 'libvirt-qemu', 'libvirt-client'] } },
     { program: 'virsh', chosen: vars.libvirt_package, packages: { 'apt-get': ['libvirt-clients'], dnf: ['libvirt-client'], pacman: ['libvirt'], zypper: ['libvirt-client'], apk: ['libvirt-client'] } },
     { program: emulator, chosen: vars.qemu_package, packages: { 'apt-get': [QEMU_DEBIAN[facts.arch] ?? 'qemu-system-x86'], dnf: ['qemu-kvm'], pacman: ['qemu-base'], zypper: ['qemu'], apk: [`qemu-system-${facts.arch}`] } },
     { program: 'qemu-img', chosen: vars.qemu_img_package, packages: { 'apt-get': ['qemu-utils'], dnf: ['qemu-img'], pacman: ['qemu-img'], zypper: ['qemu-img'], apk: ['qemu-img'] } },
@@ -40,9 +42,14 @@ export function needs(vars: ClusterVars, facts: HypervisorFacts, emulator: strin
   return list
 }
 
+/** The needs that nothing on the host meets. */
+export function absentPrograms(list: readonly Need[], facts: HypervisorFacts): Need[] {
+  return list.filter(({ program, or }) => !facts.programs.has(program) && !(or !== undefined && facts.programs.has(or)))
+}
+
 /** The packages to install so that every program is there; empty when nothing is missing. */
 export function missingPackages(list: readonly Need[], facts: HypervisorFacts, manager: PackageManager): string[] {
-  const absent = list.filter((need) => !facts.programs.has(need.program))
+  const absent = absentPrograms(list, facts)
   return [...new Set(absent.flatMap((need) => (need.chosen === undefined ? need.packages[manager] : [need.chosen])))]
 }
 

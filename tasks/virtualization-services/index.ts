@@ -34,7 +34,7 @@ export const startServices = task<ServiceVars>('virtualization-services: start l
     throw new TaskError('libvirt-silent', `${vars.libvirt_uri} does not answer: ${answer.reason}`, { host: host.name, hint: 'a session daemon starts by itself when XDG_RUNTIME_DIR exists and the user may run virsh' })
   }
   await host.change({ summary: 'start libvirt' }, async ($) => {
-    await $`PATH=$PATH:/usr/sbin:/sbin; service=${vars.libvirtd_service ?? ''}; eval ${startScript(facts)}`
+    await $`service=${vars.libvirtd_service ?? ''}; eval ${startScript(facts)}`
     const waited = await $({ nothrow: true })`
 end=$(( $(date +%s) + ${String(PATIENCE)} ))
 until virsh -q -c ${vars.libvirt_uri} uri >/dev/null 2>&1; do

@@ -4,14 +4,25 @@
 # DIR holds rootfs.tar (files laid over the guest) and receives disk.qcow2, vmlinuz and initrd.img.
 # PACKAGES are separated by commas, SIZE is the disk's in MiB. An empty MIRROR means the distribution's own.
 # The file system fills the disk: no partition table and no boot loader, so neither loop devices nor grub are needed.
-# DIR/stage says what is under way, DIR/build.log all that was printed.
+# DIR/stage says what is under way, DIR/build.log all that was printed. PATH has to include the sbin directories.
 set -eu
 umask 022
 dir=$1 suite=$2 arch=$3 packages=$4 size=$5 mirror=${6-}
 root=$dir/root
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TMPDIR="$dir/tmp"
 
-trap 'rm -rf --one-file-system "$root" "$dir/disk.raw" "$TMPDIR"' EXIT
+# Removes files and trees in DIR, but nothing as long as something is mounted there: it would be emptied as well.
+remove() {
+  # The kernel writes spaces and backslashes of mount points as octal numbers.
+  real=$(readlink -f "$dir" | sed 's/\\/\\134/g; s/ /\\040/g')
+  if grep -F " $real/" /proc/mounts; then
+    echo "E: something is mounted in $dir, so nothing there is removed"
+    return 1
+  fi
+  rm -rf -- "$@"
+}
+
+trap 'remove "$root" "$dir/disk.raw" "$TMPDIR" || true' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -68,5 +79,5 @@ stage 'making the disk'
 rm -f "$dir/disk.raw"
 truncate -s "${size}M" "$dir/disk.raw"
 mkfs.ext4 -q -F -b 4096 -L farm-root -m 1 -J size=32 -E lazy_itable_init=1,root_owner=0:0 -d "$root" "$dir/disk.raw"
-rm -rf --one-file-system "$root"
+remove "$root"
 qemu-img convert -f raw -O qcow2 "$dir/disk.raw" "$dir/disk.qcow2"

@@ -1,13 +1,13 @@
 /** A whole stage in one call: lab, image server, project and `farm`. */
 import { join } from 'node:path'
 import { HttpServer, Lab, type LabHost } from '../lab/index.ts'
-import { blankImage, guestImage, publish } from '../lab/images.ts'
+import { blankImage, cloudImage, guestImage, publish } from '../lab/images.ts'
 import { Farm } from './farm.ts'
 import { Project, type Values } from './project.ts'
 
 export interface StageOptions {
-  /** `guest` boots; `blank` is for what happens before a machine does. */
-  readonly image: 'guest' | 'blank'
+  /** `guest` boots; `cloud` does so too and reads its seed by cloud-init; `blank` is for what happens before a machine does. */
+  readonly image: 'guest' | 'cloud' | 'blank'
   /** Machines of the cluster; all four winds unless told otherwise. */
   readonly machines?: readonly string[]
   readonly vars?: Values
@@ -24,7 +24,7 @@ export interface Stage extends AsyncDisposable {
 
 /** Builds the stage; disposing of it takes everything down. */
 export async function setStage({ image, machines, vars }: StageOptions): Promise<Stage> {
-  const files = image === 'guest' ? await guestImage() : undefined
+  const files = image === 'guest' ? await guestImage() : image === 'cloud' ? await cloudImage() : undefined
   const lab = await Lab.create({ hosts: ['anemoi'] })
   try {
     const root = join(lab.dir, 'www')

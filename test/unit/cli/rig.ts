@@ -30,7 +30,7 @@ export interface Result {
 /** A machine as a hypervisor tells of it. */
 export function machine(facts: Partial<MachineStatus> = {}): MachineStatus {
   return {
-    name: 'boreas', host: 'anemoi', cluster: 'farm', state: 'running', address: '172.17.2.10', port: 22, user: 'root', created: new Date(Date.now() - 3 * 3600_000).toISOString(),
+    name: 'boreas', uuid: 'u', host: 'anemoi', cluster: 'farm', state: 'running', address: '172.17.2.10', port: 22, user: 'root', created: new Date(Date.now() - 3 * 3600_000).toISOString(),
     owner: 'alice@laptop', hostKeys: ['ssh-ed25519 AAAAC3Nza comment'], memMiB: 512, cpus: 1, identityFile: '/home/alice/.local/share/farm/id_ed25519', consoleLog: '/var/log/farm/boreas.log', ...facts,
   }
 }

@@ -5,7 +5,7 @@ import { chooseVirtType, type HypervisorFacts } from '../../../src/hypervisor/in
 
 const host = (facts: Partial<HypervisorFacts>): HypervisorFacts => ({
   hostname: 'anemoi', uid: 0, arch: 'x86_64', cpus: 2, memoryTotal: 8000, memoryAvailable: 6000, distribution: ['debian'], codename: 'bookworm',
-  init: 'systemd', cpuFlag: undefined, kvmDevice: 'absent', kvmClosed: false, programs: new Set(), ipForward: false, vhostNet: false, free: new Map(), addresses: [], listening: new Set(), ...facts,
+  init: 'systemd', cpuFlag: undefined, kvmDevice: 'absent', kvmClosed: false, programs: new Set(), ipForward: false, vhostNet: false, free: new Map(), addresses: [], interfaces: new Set(), listening: new Set(), ...facts,
 })
 
 const cases: [string, Partial<HypervisorFacts>, 'kvm' | 'qemu'][] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareXml, find, formatXml, parseXml } from '../../../src/hypervisor/xml.ts'
+import { compareXml, find, findAll, formatXml, mergeXml, parseXml } from '../../../src/hypervisor/xml.ts'
 import { escapeXml } from '../../../src/vars/index.ts'
 
 const libvirts = parseXml(`
@@ -70,4 +70,22 @@ test('any text survives being written into XML and read again', () => {
 
 test('a document that is not well-formed is refused with its line', () => {
   assert.throws(() => parseXml('<a>\n<b></a>'), /not well-formed XML at 2:/)
+})
+
+test('a redefinition keeps what somebody else has added, and what libvirt has assigned', () => {
+  const extra = formatXml(libvirts).replace('</devices>', "<disk type='file' device='disk'><source file='/data/mine.qcow2'/><target dev='vdx' bus='virtio'/></disk></devices>")
+  const merged = mergeXml(parseXml(extra), parseXml(wanted({ memory: '4096' })))
+  assert.deepEqual(findAll(find(merged, 'devices'), 'disk').map((disk) => find(disk, 'source')?.attributes['file']), ['/pool/boreas.qcow2', '/data/mine.qcow2'])
+  assert.equal(find(merged, 'devices', 'disk', 'address')?.attributes['bus'], '0x04')
+  assert.ok(find(merged, 'devices', 'controller'))
+  assert.equal(compareXml(merged, parseXml(wanted({ memory: '4096' }))), undefined)
+})
+
+test('after a redefinition the balloon does not hold the guest at its old memory', () => {
+  assert.equal(find(mergeXml(libvirts, parseXml(wanted({ memory: '4096' }))), 'currentMemory'), undefined)
+})
+
+test('a kernel that is no longer wanted goes', () => {
+  const direct = parseXml(formatXml(libvirts).replace('<os>', '<os><kernel>/old/vmlinuz</kernel>'))
+  assert.equal(find(mergeXml(direct, parseXml(wanted())), 'os', 'kernel'), undefined)
 })

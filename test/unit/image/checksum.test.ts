@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { findChecksum, parseChecksum } from '../../../src/image/checksum.ts'
 import { imageFormat } from '../../../src/image/format.ts'
 import { fileName, localPath } from '../../../src/image/location.ts'
-import { imageKey, type ImageSpec } from '../../../src/image/index.ts'
+import { imageKey, plannedImage, type ImageSpec } from '../../../src/image/index.ts'
 
 const s256 = 'a'.repeat(64)
 const s512 = 'B'.repeat(128)
@@ -58,6 +58,10 @@ test('an image has a readable key that changes with all that decides about its c
   assert.notEqual(imageKey(spec), imageKey({ ...spec, url: 'https://y.test/debian-12-generic-amd64.qcow2' }))
   assert.notEqual(imageKey(spec), imageKey({ ...spec, checksum: `sha256:${s256}` }))
   assert.notEqual(imageKey(spec), imageKey({ ...spec, seed: 'farm' }))
+  // Keys that caches already have must stay as they are.
+  assert.equal(imageKey(spec), 'debian-12-generic-amd64-dbff84648c8c')
+  for (const same of [{ arch: 'x86_64' }, { name: 'debian-12-generic-amd64.qcow2' }]) assert.equal(imageKey({ ...spec, ...same }), imageKey(spec))
+  for (const other of [{ arch: 'aarch64' }, { name: 'other.qcow2' }]) assert.notEqual(imageKey({ ...spec, ...other }), imageKey(spec))
   const build: ImageSpec = { kind: 'build', suite: 'bookworm', arch: 'amd64', packages: ['vim', 'less'] }
   assert.match(imageKey(build), /^bookworm-amd64-[0-9a-f]{12}$/)
   assert.equal(imageKey(build), imageKey({ ...build, packages: ['less', 'vim', 'less'] }))
@@ -71,6 +75,25 @@ test('what could reach a command as an option is not a package, suite or mirror'
   assert.throws(() => imageKey({ ...build, packages: ['a,b'] }), { code: 'image-package' })
   assert.throws(() => imageKey({ ...build, suite: '-x' }), { code: 'image-suite' })
   assert.throws(() => imageKey({ ...build, mirror: 'deb http://x y' }), { code: 'image-mirror' })
+})
+
+test('the name of an image is one of a file alone', () => {
+  const spec: ImageSpec = { kind: 'download', url: 'https://x.test/42/download', checksum: 'none', workingDir: '/tmp/a' }
+  assert.match(imageKey({ ...spec, name: 'x.qcow2' }), /^x-[0-9a-f]{12}$/)
+  assert.match(imageKey({ ...spec, url: 'https://x.test/?id=42', name: 'x.qcow2' }), /^x-/)
+  for (const name of ['', '..', 'a/b', 'a\nb']) assert.throws(() => imageKey({ ...spec, name }), { code: 'image-name' }, name)
+})
+
+test('a guest that starts without a boot loader talks on the console that its architecture has', () => {
+  const consoles = { x86_64: 'ttyS0', aarch64: 'ttyAMA0', ppc64le: 'hvc0', riscv64: 'ttyS0', s390x: 'ttysclp0' }
+  const debian: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el' }
+  for (const [arch, console] of Object.entries(consoles)) {
+    const downloaded = plannedImage({ kind: 'download', url: '/d.img', kernelUrl: '/k', checksum: 'none', workingDir: '/tmp/a', arch }, '/cache').cmdline ?? ''
+    const built = plannedImage({ kind: 'build', suite: 'bookworm', arch: debian[arch] ?? arch, packages: [] }, '/cache').cmdline
+    assert.ok(downloaded.includes(` console=${console} `), `${arch}: ${downloaded}`)
+    assert.equal(/tsc=|no_timer_check/.test(downloaded), arch === 'x86_64', `${arch}: ${downloaded}`)
+    assert.equal(built, downloaded)
+  }
 })
 
 test('what is no disk image is called by its name', () => {

@@ -1,11 +1,17 @@
 /** A host, a cache and an image server that misbehaves on request, all on this machine and gone after the test. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { FarmError } from '../../../src/errors.ts'
 import { bindHost, connect, type Host } from '../../../src/host/index.ts'
+import type { DownloadSpec } from '../../../src/image/index.ts'
+import { partName } from '../../../src/image/working-dir.ts'
 
 /** How a file is served. */
 export interface Served {
@@ -63,3 +69,29 @@ export async function rig(t: TestContext): Promise<Rig> {
     })
   return { dir, cacheDir: join(dir, 'cache'), workingDir: join(dir, 'work'), host: bind({}), files, requests, changes, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bind }
 }
+
+export const sha512 = (body: Buffer): string => createHash('sha512').update(body).digest('hex')
+
+/** A qcow2 image of random data, so that it has some size. */
+export function qcow2(dir: string, mebibytes = 1): Buffer {
+  const raw = join(dir, `raw-${randomBytes(4).toString('hex')}`)
+  writeFileSync(raw, randomBytes(mebibytes << 20))
+  execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, `${raw}.qcow2`])
+  return readFileSync(`${raw}.qcow2`)
+}
+
+/** Serves an image with its checksum file. */
+export function publish({ files, url, workingDir }: Rig, body: Buffer, name = 'disk.qcow2'): DownloadSpec {
+  files.set(`/${name}`, { body })
+  files.set('/SUMS', { body: Buffer.from(`${sha512(body)}  ${name}\n`) })
+  return { kind: 'download', url: `${url}/${name}`, checksumUrl: `${url}/SUMS`, workingDir }
+}
+
+/** Where the unfinished download of an image is. */
+export function partOf({ workingDir }: Rig, { url }: DownloadSpec): string {
+  return join(workingDir, partName(url, 'disk.qcow2'))
+}
+
+export const quiet = { progress: (): void => undefined }
+/** For `assert.rejects`: an expected failure with this code. */
+export const code = (expected: string) => (error: unknown): boolean => error instanceof FarmError && (assert.equal(error.code, expected, error.message), true)

@@ -54,10 +54,17 @@ test('all problems are named at once', () => {
   assert.match(text, /1\.2\.3\.4/)
 })
 
-const badNames = ['a&b', 'a b', '"a"', "a'b", '$(touch x)', 'a;b', '-a', 'a-', '', 'a/b', '../a', 'a'.repeat(64), 'ä', 'a.b', 'a\nb']
+const badNames = ['1', '042', 'a&b', 'a b', '"a"', "a'b", '$(touch x)', 'a;b', '-a', 'a-', '', 'a/b', '../a', 'a'.repeat(64), 'ä', 'a.b', 'a\nb']
 for (const name of badNames) {
   test(`a machine cannot be called ${JSON.stringify(name.slice(0, 20))}`, () => assert.equal(clusterVars.safeParse({ vm_cluster_vms: [name] }).success, false))
 }
+
+test('directories on the hypervisor are absolute, and written one way', () => {
+  const parse = (vm_pool_dir: string): string | undefined => clusterVars.parse({ vm_cluster_vms: [], vm_pool_dir }).vm_pool_dir
+  assert.equal(parse('/srv//pool/./x/'), '/srv/pool/x')
+  assert.throws(() => parse('pool'))
+  assert.throws(() => parse('/a\nb'))
+})
 
 test('user networking needs no network and no addresses', () => {
   const { network, machines } = plan({ vm_network_mode: 'user' })

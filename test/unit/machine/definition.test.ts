@@ -12,7 +12,7 @@ const dirs = [packaged('templates')]
 
 const facts: HypervisorFacts = {
   hostname: 'anemoi', uid: 0, arch: 'x86_64', cpus: 2, memoryTotal: 8000, memoryAvailable: 6000, distribution: ['debian'], codename: 'bookworm',
-  init: 'systemd', cpuFlag: 'vmx', kvmDevice: 'usable', kvmClosed: false, programs: new Set(), ipForward: false, vhostNet: true, free: new Map(), addresses: [], listening: new Set(),
+  init: 'systemd', cpuFlag: 'vmx', kvmDevice: 'usable', kvmClosed: false, programs: new Set(), ipForward: false, vhostNet: true, free: new Map(), addresses: [], interfaces: new Set(), listening: new Set(),
 }
 
 function input(vars: Record<string, unknown> = {}, changes: Partial<DefinitionInput> = {}): DefinitionInput {
@@ -24,7 +24,7 @@ function input(vars: Record<string, unknown> = {}, changes: Partial<DefinitionIn
     machine, cluster: plan.name, network: plan.network, vars: checked, facts, virtType: 'kvm',
     image: { key: 'bookworm-amd64-1', dir: '/cache/1', disk: '/cache/1/disk.qcow2', virtualSize: 2 ** 31, boot: 'disk', seed: 'cloud-init' },
     disk: '/pool/boreas.qcow2', seed: '/pool/boreas.seed.iso', consoleLog: '/var/log/farm/boreas.log', address: machine.ip ?? '127.0.0.1', port: machine.ip === undefined ? 22022 : 22,
-    owner: 'alice@laptop', created: '2026-01-02T03:04:05Z', hostKey: 'ssh-ed25519 AAAA boreas', ...changes,
+    owner: 'alice@laptop', created: '2026-01-02T03:04:05Z', hostKey: 'ssh-ed25519 AAAA boreas', seedHash: '0011', ...changes,
   }
 }
 
@@ -57,7 +57,14 @@ test('values are values: quotes, ampersands and tags in them change no structure
 
 test('what is written into the metadata is read back from it', async () => {
   const mark = machineMark(parseXml(await renderDomain(input(), dirs)))
-  assert.deepEqual(mark, { cluster: 'farm', owner: 'alice@laptop', created: '2026-01-02T03:04:05Z', address: '172.17.2.2', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA boreas', image: 'bookworm-amd64-1', console: '/var/log/farm/boreas.log' })
+  assert.deepEqual(mark, { cluster: 'farm', owner: 'alice@laptop', created: '2026-01-02T03:04:05Z', address: '172.17.2.2', port: 22, user: 'root', hostKey: 'ssh-ed25519 AAAA boreas', image: 'bookworm-amd64-1', seed: '0011', console: '/var/log/farm/boreas.log' })
+})
+
+test('a copy of a machine is not farm\'s, although it has its mark', async () => {
+  const document = await renderDomain(input(), dirs)
+  assert.ok(machineMark(parseXml(document)))
+  const copy = document.replace(/<uuid>[^<]*<\/uuid>/, '<uuid>3f0f6d3a-6f0a-4a3e-9c3c-1d3f0f6d3a6f</uuid>')
+  assert.equal(machineMark(parseXml(copy)), undefined)
 })
 
 test('a document does not differ from itself', async () => {

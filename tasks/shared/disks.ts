@@ -8,6 +8,8 @@ import { renderTemplate } from '../../src/vars/index.ts'
 export interface DiskState {
   readonly size: number
   readonly backing: string | undefined
+  /** The lowest file of its chain: the base image. */
+  readonly image: string | undefined
 }
 
 /** Looks at several disks in one round trip; undefined for those that do not exist or are no images. */
@@ -15,19 +17,22 @@ export async function inspectDisks(host: Host, paths: readonly string[]): Promis
   const mark = '--farm-disk--'
   const { stdout } = await host.query({ nothrow: true })`
 for disk in ${[...paths]}; do
-  if [ -e "$disk" ]; then qemu-img info --force-share --output=json -- "$disk" 2>/dev/null || true; fi
+  if [ -e "$disk" ]; then qemu-img info --force-share --backing-chain --output=json -- "$disk" 2>/dev/null || true; fi
   echo ${mark}
 done`
   return stdout.split(`${mark}\n`).slice(0, paths.length).map((text) => {
     if (text.trim() === '') return undefined
-    const info = JSON.parse(text) as { 'virtual-size': number; 'full-backing-filename'?: string; 'backing-filename'?: string }
-    return { size: info['virtual-size'], backing: info['full-backing-filename'] ?? info['backing-filename'] }
+    const chain = JSON.parse(text) as { filename: string; 'virtual-size': number; 'full-backing-filename'?: string; 'backing-filename'?: string }[]
+    const [top] = chain
+    const backing = top?.['full-backing-filename'] ?? top?.['backing-filename']
+    return top === undefined ? undefined : { size: top['virtual-size'], backing, image: backing === undefined ? undefined : chain.at(-1)?.filename }
   })
 }
 
 /** What a disk shall be. */
 export interface DiskSpec {
   readonly machine: string
+  readonly uuid: string
   readonly pool: string
   readonly path: string
   readonly size: number
@@ -48,13 +53,13 @@ export async function ensureDisk(hypervisor: Hypervisor, state: DiskState | unde
     await host.change({ summary: `create disk ${spec.path} (${mebibytes(size)}) on ${spec.image.disk}` }, ($) => virsh.apply($, [['vol-create', spec.pool, '/dev/stdin']], text))
     return
   }
-  if (state.backing !== undefined && state.backing !== spec.image.disk) {
-    warn(`${spec.machine}: its disk stands on another image (${state.backing}); farm keeps disks, so it stays as it is until unprovision-cluster`)
+  if (state.image !== undefined && state.image !== spec.image.disk) {
+    warn(`${spec.machine}: its disk stands on another image (${state.image}); farm keeps disks, so it stays as it is until unprovision-cluster`)
   }
   if (state.size > size) warn(`${spec.machine}: its disk has ${mebibytes(state.size)}, more than the ${mebibytes(size)} of vm_diskspace; disks are not shrunk`)
   if (state.size >= size) return
   await host.change({ summary: `grow disk ${spec.path} from ${mebibytes(state.size)} to ${mebibytes(size)}` }, async ($) => {
-    if (spec.running) await virsh.apply($, [['blockresize', spec.machine, 'vda', `${size}B`]])
+    if (spec.running) await virsh.apply($, [['blockresize', spec.uuid, 'vda', `${size}B`]])
     else await $`qemu-img resize -q -- ${spec.path} ${String(size)}`
   })
 }

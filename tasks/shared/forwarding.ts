@@ -20,14 +20,27 @@ export async function enableForwarding(host: Host, forwards: boolean): Promise<v
 /**
  * Gives forwarding back to what it was before farm.
  *
- * @param needed true while another network on the host still forwards: then only the file goes.
+ * @param needed true while another network of libvirt's still forwards: then, or when the host's own settings or
+ *   container networks have come to rely on it, only the file goes.
  */
 export async function restoreForwarding(host: Host, needed: boolean): Promise<void> {
   const file = await host.readFile(FORWARDING_FILE)
   if (file === undefined) return
-  const reset = !needed && file.includes(BEFORE)
+  const reset = !needed && file.includes(BEFORE) && !(await wantedByOthers(host))
   await host.change({ summary: reset ? 'set net.ipv4.ip_forward back to 0' : `remove ${FORWARDING_FILE}` }, async ($) => {
     if (reset) await $`echo 0 >/proc/sys/net/ipv4/ip_forward`
     await $`rm -f ${FORWARDING_FILE}`
   })
+}
+
+/** Whether something else on the host wants packets forwarded: its settings, a container's bridge, a tunnel. */
+async function wantedByOthers(host: Host): Promise<boolean> {
+  const { stdout } = await host.query`
+for file in /etc/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; do
+  if [ -r "$file" ] && [ "$file" != ${FORWARDING_FILE} ] && grep -Eq '^[[:space:]]*net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' "$file"; then echo "$file"; fi
+done
+for device in /sys/class/net/docker0 /sys/class/net/cni0 /sys/class/net/podman* /sys/class/net/wg* /sys/class/net/lxdbr* /sys/class/net/incusbr*; do
+  if [ -e "$device" ]; then echo "$device"; fi
+done`
+  return stdout.trim() !== ''
 }
