@@ -84,9 +84,10 @@ export class Pools {
     })
   }
 
-  /** Has libvirt look at the pool's directory anew; nothing where there is no such pool. */
-  async refresh(name: string): Promise<void> {
-    await this.#virsh.ask([['pool-refresh', name]])
+  /** Has libvirt look at the pool's directory anew if it remembers volumes whose files are gone: it would not make them again. */
+  async forgetLost(name: string, lost: readonly string[]): Promise<void> {
+    const known = await this.#virsh.ask(lost.map((volume) => ['vol-path', '--pool', name, volume]))
+    if (known.some((path) => path !== undefined)) await this.#virsh.ask([['pool-refresh', name]])
   }
 
   /** Refuses a pool of that name that is not farm's; for use before anything is changed. */

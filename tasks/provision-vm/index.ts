@@ -63,8 +63,7 @@ async function inspect(input: ProvisionInput, machines: readonly Found['machine'
   const paths = machines.map(({ name }) => diskOf(domains.get(name)) ?? machineFiles(vars, name).disk)
   const disks = await inspectDisks(host, paths)
   const seeds = await present(host, machines.map(({ name }) => machineFiles(vars, name).seed))
-  // libvirt remembers volumes whose files are gone, and would not make them again.
-  if (disks.includes(undefined)) await hypervisor.pools.refresh(input.pool)
+  await hypervisor.pools.forgetLost(input.pool, machines.filter((_, index) => disks[index] === undefined).map(({ name }) => `${name}.qcow2`))
   const taken = new Set([...input.facts.listening, ...[...domains.values()].flatMap((domain) => (domain.mark === undefined ? [] : [domain.mark.port]))])
   return machines.map((machine, index): Found => {
     const domain = domains.get(machine.name)

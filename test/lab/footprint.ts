@@ -53,7 +53,8 @@ const COMMANDS: readonly (readonly [kind: string, command: string])[] = [
   ['sysctl', 'cd /proc/sys/net; grep -H . ipv4/ip_forward ipv6/conf/all/forwarding ipv4/conf/all/proxy_arp ipv4/conf/eno1/proxy_arp'],
   ['interface', "ip -o link | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/'"],
   ['address', "ip -o addr | awk '{print $2, $4}'"],
-  ['route', 'ip route; ip -6 route show proto static'],
+  // An empty bridge loses its carrier some seconds after it was made: that is the kernel's, and not a change of the route.
+  ['route', "{ ip route; ip -6 route show proto static; } | sed 's/ linkdown *$//'"],
   ['neighbour', 'ip neigh show nud permanent'],
   ['mount', "awk '{print $1, $2, $3}' /proc/mounts"],
 ]
