@@ -40,8 +40,6 @@ const KERNEL = /Linux version|\[ *\d+\.\d{6}\]|systemd\[1\]|Welcome to|farm: |lo
 const READY = /farm: ready|login:|Cloud-init v\.\S+ finished|Reached target .*(SSH|Multi-User)/i
 const PANIC = /Kernel panic - not syncing.*|end Kernel panic.*|VFS: Unable to mount root.*|No bootable device.*/
 
-const POWERED_OFF = /reboot: (?:Power down|System halted|Restarting system).*/
-
 class Climb {
   readonly machine: AwaitedMachine
   readonly #onRung: WaitOptions['onRung']
@@ -132,13 +130,12 @@ async function lookAtConsoles(pending: readonly Climb[], host: Host): Promise<vo
   for (const [index, climb] of pending.entries()) {
     const tail = tails[index]
     if (tail === undefined || tail.size <= climb.machine.consoleOffset) continue
-    // The log goes on over a restart: what was written before the last power-off says nothing of this boot.
-    climb.console = tail.text.slice(-Math.max(0, tail.size - climb.machine.consoleOffset)).split(POWERED_OFF).at(-1) ?? ''
+    climb.console = tail.text.slice(-Math.max(0, tail.size - climb.machine.consoleOffset))
     const line = lastLines(climb.console, 1)[0]
     if (FIRMWARE.test(climb.console)) climb.reach('firmware', line)
     if (KERNEL.test(climb.console)) climb.reach('kernel', line)
     const panic = PANIC.exec(climb.console)
-    if (panic !== null) stop(climb, climb.fail(panic[0].trim(), 'the image does not boot on this machine type: look at vm_machine_type, vm_cpu_model and the image itself'))
+    if (panic !== null) stop(climb, climb.fail(panic[0].trim(), `does the image fit vm_machine_type, vm_cpu_model and vm_kernel_cmdline? ${lookAt(climb.machine)}`))
     if (!climb.ready && READY.test(climb.console)) climb.hurry()
   }
 }
@@ -187,8 +184,12 @@ async function login(climb: Climb, options: WaitOptions, signal: AbortSignal): P
 
 const SILENT = { check: false, changed: () => undefined, output: () => undefined }
 
+function lookAt(machine: AwaitedMachine): string {
+  return `look at it with "farm console ${machine.name}"; the whole console is in ${machine.consoleLog} on the hypervisor`
+}
+
 function adviceFor(rung: Rung, machine: AwaitedMachine): string {
-  const look = `look at it with "farm console ${machine.name}"; the whole console is in ${machine.consoleLog} on the hypervisor`
+  const look = lookAt(machine)
   if (rung === 'ssh banner') return `the guest answers but does not let farm in: is the image one that reads its seed? ${look}`
   if (rung === 'address') return `the guest has an address, but its SSH server does not answer; ${look}`
   if (rung === 'kernel') return `the guest boots but has no address or SSH server yet; if it only is slow, give it longer with -e vm_boot_timeout=${1200}; ${look}`

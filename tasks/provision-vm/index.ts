@@ -47,7 +47,7 @@ export const provisionMachines = task<ClusterVars>('provision-vm: create and sta
     awaited.push({
       name: one.machine.name, address: one.address, port: one.port, user: 'root', hostKey, identityFile: key.identityFile, mac: one.machine.mac,
       consoleLog: machineFiles(vars, one.machine.name).console,
-      consoleOffset: started ? (consoles[index]?.size ?? 0) : 0,
+      consoleOffset: !started ? 0 : one.domain?.active === true ? await consoleSize(host, one.machine.name, vars) : (consoles[index]?.size ?? 0),
       startedAt,
     })
   }))
@@ -86,6 +86,12 @@ function diskOf(domain: Domain | undefined): string | undefined {
   const disks = findAll(find(domain?.document, 'devices'), 'disk')
   const first = disks.find((disk) => find(disk, 'target')?.attributes['dev'] === 'vda')
   return find(first, 'source')?.attributes['file']
+}
+
+/** How much a console's log holds now: after a restart, all of it speaks of the boot before. */
+async function consoleSize(host: Host, name: string, vars: ClusterVars): Promise<number> {
+  const [console] = await readConsoles(host, [machineFiles(vars, name).console], 1)
+  return console?.size ?? 0
 }
 
 /** Those of the files that exist. */

@@ -42,7 +42,6 @@ export function imageSpec(vars: ClusterVars, facts: HypervisorFacts, host: strin
     ...(vars.vm_img_checksum !== undefined && { checksum: vars.vm_img_checksum }),
     ...(kernelUrl !== undefined && { kernelUrl }),
     ...(initrdUrl !== undefined && { initrdUrl }),
-    ...(vars.vm_kernel_cmdline !== undefined && { cmdline: vars.vm_kernel_cmdline }),
   }
 }
 
