@@ -32,8 +32,8 @@ export interface Found {
   readonly port: number
 }
 
-/** Seconds that a guest has to power off when it is restarted. */
-const SHUTDOWN_PATIENCE = 60
+/** Seconds that a guest has to power off when it is restarted; less for one that never let farm in and may not run at all. */
+const SHUTDOWN_PATIENCE = { ready: 60, unready: 20 }
 
 /** The disk stays on the image it was made on, and so do kernel and metadata. */
 function imageOf(domain: Domain, image: BaseImage): BaseImage {
@@ -87,7 +87,7 @@ export async function ensureMachine(input: ProvisionInput, found: Found): Promis
     note('warning', `${machine.name} runs with an older definition until its next boot (-e vm_drift=restart does it now)`)
   }
   if ((differed || domain.pending) && restart) {
-    await hypervisor.domains.restart(domain, SHUTDOWN_PATIENCE)
+    await hypervisor.domains.restart(domain, domain.ready ? SHUTDOWN_PATIENCE.ready : SHUTDOWN_PATIENCE.unready)
     return { hostKey, started: true }
   }
   if (domain.active && domain.state === 'running') return { hostKey, started: false }
