@@ -68,10 +68,13 @@ if (process.argv.includes('--json')) {
   process.stdout.write(`${figuresTable(figures)}\n`)
 }
 
-/** Seconds of a run that were not the guests booting: until the first machine was started, and after the last login. */
+/**
+ * Seconds of a run that were not the guests starting and booting: until the first machine's start was asked of libvirt,
+ * where the floor's clock begins, and after the last login.
+ */
 function ownShare(run: Run, total: number): number {
   const rungs = eventsOf(run, 'rung')
-  const started = rungs.filter((event) => event.rung === 'running').map((event) => event.time)
+  const started = eventsOf(run, 'change').filter((event) => event.change.summary.startsWith('define and start machine')).map((event) => event.time)
   const logins = rungs.filter((event) => event.rung === 'login').map((event) => event.time)
   if (started.length === 0 || logins.length === 0) throw new Error('the run reported no machine as started or logged in')
   return total - (Math.max(...logins) - Math.min(...started)) / 1000
