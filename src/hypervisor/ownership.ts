@@ -7,7 +7,7 @@ import { InputError } from '../errors.ts'
 import { find, type Element } from './xml.ts'
 
 /** The XML namespace of farm's metadata; the number changes when its shape does. */
-export const FARM_NAMESPACE = 'urn:farm:1'
+const FARM_NAMESPACE = 'urn:farm:1'
 
 /** What farm writes into the metadata of a domain. */
 export interface MachineMark {

@@ -40,12 +40,7 @@ export interface Unreachable {
 /** How a hypervisor is reached, for each host asked. */
 export interface HostAccess {
   readonly host: string
-  readonly local: boolean
   readonly libvirtUri: string
-  readonly address: string | undefined
-  readonly port: number | undefined
-  readonly user: string | undefined
-  readonly jumps: readonly string[]
   readonly become: Become | undefined
   open(signal?: AbortSignal): Promise<{ connection: Connection; host: Host }>
 }
@@ -63,12 +58,7 @@ export function hostAccess(inventory: Inventory, host: string, extraVars: readon
   const become = becomeSpec({ ansible_become: true, ...vars })
   return {
     host,
-    local: spec.connection === 'local',
     libvirtUri: scope.has('libvirt_uri') ? String(scope.get('libvirt_uri')) : 'qemu:///system',
-    address: spec.address,
-    port: spec.port,
-    user: spec.user,
-    jumps: spec.jumps ?? [],
     become,
     async open(signal) {
       const connection = await connect(spec, signal === undefined ? {} : { signal })
@@ -125,7 +115,7 @@ async function identityOf(inventory: Inventory, host: string, extraVars: readonl
 }
 
 /** How the hypervisor of a machine is reached. */
-export function accessFor(machine: MachineStatus): HostAccess {
+function accessFor(machine: MachineStatus): HostAccess {
   const access = accessOf.get(machine)
   if (access === undefined) throw new InputError('no-access', `${machine.name} was not listed by farm`)
   return access
