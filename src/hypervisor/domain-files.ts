@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
 import type { Domain } from './domains.ts'
-import type { Virsh } from './virsh.ts'
+import { namesIn, type Virsh } from './virsh.ts'
 import { find, findAll, parseXml, type Element } from './xml.ts'
 
 /** Where a machine's files may be deleted. */
@@ -28,8 +28,7 @@ export function filesIn(document: Element): string[] {
 export async function filesOf(virsh: Virsh, domain: Domain, { within, shared, usedElsewhere }: Removal): Promise<string[]> {
   const disks = filesIn(domain.document)
   const [listed] = await virsh.ask([['snapshot-list', '--name', domain.uuid]])
-  const names = (listed ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '')
-  const snapshots = await virsh.ask(names.map((name) => ['snapshot-dumpxml', domain.uuid, name]))
+  const snapshots = await virsh.ask(namesIn(listed).map((name) => ['snapshot-dumpxml', domain.uuid, name]))
   const external = snapshots.flatMap((text) => (text === undefined ? [] : snapshotFiles(parseXml(text))))
   const chains = await Promise.all(disks.map((disk) => backingChain(virsh, disk)))
   const console = domain.mark?.console

@@ -3,7 +3,7 @@ import type { Change } from '../events.ts'
 import type { Shell } from '../host/index.ts'
 import { filesOf, type Removal } from './domain-files.ts'
 import { foreign, machineMark, type MachineMark } from './ownership.ts'
-import type { Virsh } from './virsh.ts'
+import { namesIn, type Virsh } from './virsh.ts'
 import { compareXml, find, formatXml, mergeXml, parseXml, type Element } from './xml.ts'
 
 /** States as libvirt names them: `running`, `paused`, `shut off`, `crashed`, `in shutdown`, `pmsuspended`, `idle`. */
@@ -62,7 +62,7 @@ export class Domains {
   async #ask(): Promise<ReadonlyMap<string, Domain>> {
     // By UUID throughout: virsh takes a name that is a number for the ID of a running domain.
     const [table] = await this.#virsh.ask([['list', '--all', '--uuid']])
-    const uuids = (table ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '')
+    const uuids = namesIn(table)
     if (uuids.length === 0) return new Map()
     const answers = await this.#virsh.ask(uuids.flatMap((uuid) => [['dumpxml', '--inactive', uuid], ['dumpxml', uuid], ['domstate', uuid], ['metadata', uuid, READY_NAMESPACE, '--live']]))
     const domains = uuids.flatMap((uuid, index) => {

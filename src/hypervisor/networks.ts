@@ -1,6 +1,6 @@
 /** libvirt networks: defined, compared, kept up to date without cutting off the machines on them, removed. */
 import { foreign, networkMark } from './ownership.ts'
-import type { Virsh } from './virsh.ts'
+import { namesIn, type Virsh } from './virsh.ts'
 import { compareXml, find, findAll, formatXml, parseXml, type Element } from './xml.ts'
 
 /** A network as it shall be; `document` is its XML. */
@@ -21,7 +21,6 @@ export interface NetworkState {
   readonly cluster: string | undefined
   /** `user@controller` that made it. */
   readonly owner: string | undefined
-  readonly bridge: string | undefined
 }
 
 export class Networks {
@@ -40,7 +39,7 @@ export class Networks {
   /** All networks, by name. */
   async list(): Promise<ReadonlyMap<string, NetworkState>> {
     const [all, active] = await this.#virsh.ask([['net-list', '--all', '--name'], ['net-list', '--name']])
-    const names = (all ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '')
+    const names = namesIn(all)
     const texts = await this.#virsh.ask(names.map((name) => ['net-dumpxml', '--inactive', name]))
     return new Map(names.flatMap((name, index) => {
       const text = texts[index]
@@ -95,10 +94,9 @@ function toState(text: string, name: string, active: string, live: string = text
   return {
     document,
     live: parseXml(live),
-    active: active.split('\n').some((line) => line.trim() === name),
+    active: namesIn(active).includes(name),
     cluster: networkMark(document)?.cluster,
     owner: networkMark(document)?.owner,
-    bridge: find(document, 'bridge')?.attributes['name'],
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { InputError } from '../errors.ts'
 import { farmUuid, foreign } from './ownership.ts'
-import type { Virsh } from './virsh.ts'
+import { namesIn, type Virsh } from './virsh.ts'
 import { find, parseXml } from './xml.ts'
 
 /** A pool as it shall be. `render` gives its document for a UUID. */
@@ -39,7 +39,7 @@ export class Pools {
     const uuid = find(pool, 'uuid')?.text
     return {
       path: find(pool, 'target', 'path')?.text ?? '',
-      active: (active ?? '').split('\n').some((line) => line.trim() === name),
+      active: namesIn(active).includes(name),
       owned: uuid === poolUuid(cluster, name, true) || uuid === poolUuid(cluster, name, false),
       madeDirectory: uuid === poolUuid(cluster, name, true),
     }
@@ -52,8 +52,7 @@ export class Pools {
    */
   async ensure(spec: PoolSpec): Promise<void> {
     const { host } = this.#virsh
-    const state = await this.inspect(spec.name, spec.cluster)
-    if (state !== undefined) refuseForeign(state, spec, host.name)
+    const state = await this.refuseForeign(spec)
     if (state === undefined) {
       const directory = await host.query({ nothrow: true })`test -e ${spec.path}`
       const made = directory.exitCode !== 0
@@ -90,10 +89,11 @@ export class Pools {
     if (known.some((path) => path !== undefined)) await this.#virsh.ask([['pool-refresh', name]])
   }
 
-  /** Refuses a pool of that name that is not farm's; for use before anything is changed. */
-  async refuseForeign(spec: Pick<PoolSpec, 'name' | 'cluster' | 'path'>): Promise<void> {
+  /** The pool of that name, refused when it is not farm's or stands elsewhere; for use before anything is changed. */
+  async refuseForeign(spec: Pick<PoolSpec, 'name' | 'cluster' | 'path'>): Promise<PoolState | undefined> {
     const state = await this.inspect(spec.name, spec.cluster)
     if (state !== undefined) refuseForeign(state, spec, this.#virsh.host.name)
+    return state
   }
 }
 

@@ -5,15 +5,16 @@
  */
 import { TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
+import { shellQuote } from '../quote.ts'
 
-/** Quotes a word for virsh's own command parser, whose quoting is the shell's. */
-export function virshQuote(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word
-  return `'${word.replaceAll("'", `'\\''`)}'`
+/** A batch for virsh's own command parser, whose quoting is the shell's. */
+export function virshScript(commands: readonly (readonly string[])[]): string {
+  return commands.map((words) => words.map(shellQuote).join(' ')).join('; ')
 }
 
-function script(commands: readonly (readonly string[])[]): string {
-  return commands.map((words) => words.map(virshQuote).join(' ')).join('; ')
+/** The names that a `--name` or `--uuid` list printed, one a line. */
+export function namesIn(list: string | undefined): string[] {
+  return (list ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '')
 }
 
 /** A libvirt daemon on a host, addressed by its connection URI. */
@@ -37,7 +38,7 @@ export class Virsh {
     if (commands.length === 0) return []
     const marker = `@farm-${Math.random().toString(36).slice(2)}@`
     const batch = commands.flatMap((words) => [words, ['echo', marker]])
-    const result = await this.host.query({ nothrow: true })`LC_ALL=C virsh -q -c ${this.uri} ${script(batch)}`
+    const result = await this.host.query({ nothrow: true })`LC_ALL=C virsh -q -c ${this.uri} ${virshScript(batch)}`
     const parts = result.stdout.split(marker)
     if (parts.length !== commands.length + 1) {
       if (result.exitCode === 127 || /failed to connect to the hypervisor/.test(result.stderr)) return commands.map(() => undefined)
@@ -69,7 +70,7 @@ export class Virsh {
    */
   async apply($: Shell, commands: readonly (readonly string[])[], document?: string): Promise<void> {
     // Through a pipe: virsh opens /dev/stdin anew, which a socket does not allow.
-    const result = await $({ nothrow: true, input: document ?? '' })`cat | LC_ALL=C virsh -q -c ${this.uri} ${script(commands)}`
+    const result = await $({ nothrow: true, input: document ?? '' })`cat | LC_ALL=C virsh -q -c ${this.uri} ${virshScript(commands)}`
     const complaint = result.stderr.split('\n').filter((line) => line.startsWith('error:'))
     if (result.exitCode === 0 && complaint.length === 0) return
     throw new TaskError('libvirt-refused', `virsh ${commands.map((words) => words.slice(0, 2).join(' ')).join('; ')}: ${complaint[0]?.slice(7) ?? `exit code ${result.exitCode}`}`, {

@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import { backingChain, filesIn, foreign } from '../../src/hypervisor/index.ts'
 import { poolDir, poolName, type UnprovisionVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
+import { settleAll } from '../shared/settle.ts'
 
 /** Stops before anything is removed when something of the cluster's names is not the cluster's. */
 export const checkOwnership = task<UnprovisionVars>('destroy-vms: check what belongs to the cluster', async ({ host, hypervisor, vars }) => {
@@ -28,10 +29,8 @@ export const destroyMachines = task<UnprovisionVars>('destroy-vms: remove the ma
   const usedElsewhere = new Set([...others.flatMap((domain) => filesIn(domain.document)), ...used.flat()])
   const pool = await hypervisor.pools.inspect(poolName(vars), cluster)
   const shared = [vars.vm_image_cache]
-  const results = await Promise.allSettled(mine.map((domain) => {
+  await settleAll(mine.map((domain) => {
     const within = [poolDir(vars), ...(pool === undefined ? [] : [pool.path]), ...(domain.mark === undefined ? [] : [posix.dirname(domain.mark.console)])]
     return hypervisor.domains.remove(domain, cluster, { within, shared, usedElsewhere })
   }))
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
 })

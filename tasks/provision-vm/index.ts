@@ -5,8 +5,10 @@ import { inspectImage, plannedImage } from '../../src/image/index.ts'
 import { awaitLogins, caCertificate, existingKey, loginKey, machineUuid, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
 import { clusterPaths, imageSpec, machineFiles, OWN_DIRECTORY } from '../shared/cluster.ts'
-import { knownAddresses } from '../shared/known.ts'
 import { inspectDisks } from '../shared/disks.ts'
+import { existingFiles } from '../shared/files.ts'
+import { knownAddresses } from '../shared/known.ts'
+import { settleAll } from '../shared/settle.ts'
 import { ensureMachine, type Found, type ProvisionInput } from './machine.ts'
 import { choosePort } from './ports.ts'
 
@@ -62,7 +64,7 @@ async function inspect(input: ProvisionInput, machines: readonly Found['machine'
   const domains = await hypervisor.domains.list()
   const paths = machines.map(({ name }) => diskOf(domains.get(name)) ?? machineFiles(vars, name).disk)
   const disks = await inspectDisks(host, paths)
-  const seeds = await present(host, machines.map(({ name }) => machineFiles(vars, name).seed))
+  const seeds = await existingFiles(host, machines.map(({ name }) => machineFiles(vars, name).seed))
   await hypervisor.pools.forgetLost(input.pool, machines.filter((_, index) => disks[index] === undefined).map(({ name }) => `${name}.qcow2`))
   const taken = new Set([...input.facts.listening, ...[...domains.values()].flatMap((domain) => (domain.mark === undefined ? [] : [domain.mark.port]))])
   return machines.map((machine, index): Found => {
@@ -74,7 +76,7 @@ async function inspect(input: ProvisionInput, machines: readonly Found['machine'
       domain,
       diskPath: paths[index] ?? '',
       disk: disks[index],
-      hasSeed: seeds.has(machineFiles(vars, machine.name).seed),
+      hasSeed: seeds.includes(machineFiles(vars, machine.name).seed),
       address: user ? '127.0.0.1' : (machine.ip ?? ''),
       port: !user ? 22 : keepsPort(domain, input.facts.listening) ? (kept?.port ?? 22) : choosePort(input.cluster, machine.name, taken),
     }
@@ -94,12 +96,6 @@ async function consoleSize(host: Host, name: string, vars: ClusterVars): Promise
   return console?.size ?? 0
 }
 
-/** Those of the files that exist. */
-async function present(host: Host, files: readonly string[]): Promise<ReadonlySet<string>> {
-  const { stdout } = await host.query`for file in ${[...files]}; do if [ -e "$file" ]; then echo "$file"; fi; done`
-  return new Set(stdout.split('\n'))
-}
-
 /** A machine keeps its forwarded port, unless it is off and something else has taken the port meanwhile. */
 function keepsPort(domain: Domain | undefined, listening: ReadonlySet<number>): boolean {
   return domain?.mark?.address === '127.0.0.1' && (domain.active || !listening.has(domain.mark.port))
@@ -111,12 +107,6 @@ async function consoleDirectory({ host, vars }: TaskContext<ClusterVars>, needed
   const dir = vars.vm_console_dir
   const present = await host.query({ nothrow: true })`test -d ${dir}`
   if (present.exitCode !== 0) await host.change({ summary: `create directory ${dir}` }, ($) => $`mkdir -p -m 0755 -- ${dir}; : >${dir}/${OWN_DIRECTORY}`)
-}
-
-/** Waits for all, then throws the first error: no machine is left half made because another one failed. */
-async function settleAll(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
 }
 
 function report({ host, vars, again, result }: TaskContext<ClusterVars>, found: readonly Found[]): void {

@@ -7,8 +7,7 @@ import { renderTemplate } from '../../src/vars/index.ts'
 /** A disk that exists. Sizes in bytes. */
 export interface DiskState {
   readonly size: number
-  readonly backing: string | undefined
-  /** The lowest file of its chain: the base image. */
+  /** The lowest file of its chain: the base image; undefined for a disk that stands on none. */
   readonly image: string | undefined
 }
 
@@ -22,10 +21,9 @@ for disk in ${[...paths]}; do
 done`
   return stdout.split(`${mark}\n`).slice(0, paths.length).map((text) => {
     if (text.trim() === '') return undefined
-    const chain = JSON.parse(text) as { filename: string; 'virtual-size': number; 'full-backing-filename'?: string; 'backing-filename'?: string }[]
+    const chain = JSON.parse(text) as { filename: string; 'virtual-size': number }[]
     const [top] = chain
-    const backing = top?.['full-backing-filename'] ?? top?.['backing-filename']
-    return top === undefined ? undefined : { size: top['virtual-size'], backing, image: backing === undefined ? undefined : chain.at(-1)?.filename }
+    return top === undefined ? undefined : { size: top['virtual-size'], image: chain.length === 1 ? undefined : chain.at(-1)?.filename }
   })
 }
 
