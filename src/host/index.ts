@@ -4,6 +4,7 @@
  */
 export { bindHost, type Binding } from './bind.ts'
 export { connect } from './connect.ts'
+export { factsOf, type Facts } from './facts.ts'
 export { generateKeyPair, publicKeyOf, type KeyPair } from './keys.ts'
 export { posixQuote } from './quote.ts'
 export { becomeSpec, hostSpec } from './spec.ts'

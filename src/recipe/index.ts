@@ -1,4 +1,20 @@
-/** The authoring API and the loading of recipes. */
-export { recipe, task, type RecipeDefinition } from './define.ts'
-export { findRecipe, listRecipes, recipeNames, type LoadedRecipe } from './load.ts'
-export { Skipped, type Recipe, type Task, type TaskContext } from './types.ts'
+/** The authoring API and the loading of recipes. Start with types.ts, then define.ts. */
+export { block, flushHandlers, handler, include, loop, notBoolean, recipe, sequence, task, type RecipeDefinition } from './define.ts'
+export { findRecipe, listRecipes, recipeNames, varsOf, type LoadedRecipe } from './load.ts'
+export {
+  Skipped,
+  type Block,
+  type Condition,
+  type Include,
+  type Notified,
+  type Recipe,
+  type Sequence,
+  type Serial,
+  type Step,
+  type StepOptions,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+  type TaskResult,
+  type Variables,
+} from './types.ts'

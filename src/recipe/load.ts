@@ -3,16 +3,24 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
 import { InputError, UsageError } from '../errors.ts'
 import { expandPath, packagedCode } from '../paths.ts'
 import { nearest } from '../suggest.ts'
-import type { Recipe } from './types.ts'
+import type { Recipe, Sequence } from './types.ts'
 
-/** A recipe with the name under which it is run and the file it came from. */
+/** What a recipe file holds, with the name under which it is run and the file it came from. */
 export interface LoadedRecipe {
   readonly name: string
   readonly file: string
-  readonly recipe: Recipe
+  readonly description: string
+  /** One, or those of a sequence in order. */
+  readonly recipes: readonly Recipe[]
+}
+
+/** The variables that any of the recipes reads, as one schema. */
+export function varsOf({ recipes }: LoadedRecipe): z.ZodObject {
+  return z.object(Object.assign({}, ...recipes.map((recipe) => recipe.vars.shape)) as z.ZodRawShape)
 }
 
 /** Names of the recipes that ship with farm, sorted. */
@@ -43,11 +51,12 @@ export async function findRecipe(name: string): Promise<LoadedRecipe> {
     })
   }
   const module = await importFile(file)
-  const recipe = module['default']
-  if (!isRecipe(recipe)) {
+  const exported = module['default']
+  const recipes = isSequence(exported) ? exported.recipes : isRecipe(exported) ? [exported] : []
+  if (!isDescribed(exported) || recipes.length === 0) {
     throw new InputError('not-a-recipe', `${file} has no recipe as its default export`, { location: { file }, hint: 'write `export default recipe({ … })`' })
   }
-  return { name: isPath ? basename(name, extname(name)) : name, file, recipe }
+  return { name: isPath ? basename(name, extname(name)) : name, file, description: exported.description, recipes }
 }
 
 function packagedFile(name: string): string | undefined {
@@ -60,6 +69,14 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
   if (!file.endsWith('.ts') || ('typescript' in process.features && process.features.typescript)) return import(pathToFileURL(file).href) as Promise<Record<string, unknown>>
   const { createJiti } = await import('jiti')
   return createJiti(import.meta.url).import<Record<string, unknown>>(file)
+}
+
+function isDescribed(value: unknown): value is { readonly description: string } {
+  return typeof value === 'object' && value !== null && 'description' in value && typeof value.description === 'string'
+}
+
+function isSequence(value: unknown): value is Sequence {
+  return typeof value === 'object' && value !== null && 'recipes' in value && Array.isArray(value.recipes) && value.recipes.every(isRecipe)
 }
 
 function isRecipe(value: unknown): value is Recipe {

@@ -1,23 +1,35 @@
-/** The authoring API: what a recipe and a task are, and what a task may use. */
+/** The authoring API: what a recipe, a task, a block and a handler are, and what a task may use. */
 import type { z } from 'zod'
-import type { Rung } from '../events.ts'
-import type { Host } from '../host/index.ts'
+import type { Ensure } from '../ensure/index.ts'
+import type { Failure, Outcome, Rung } from '../events.ts'
+import type { Facts, Host } from '../host/index.ts'
 import type { Hypervisor } from '../hypervisor/index.ts'
 
 /** All that a task has in its hands on one host. */
 export interface TaskContext<Vars = unknown> {
+  /** The host that is worked on: the recipe's, or the one that the task is delegated to. */
   readonly host: Host
+  /** The host for which it is done, by its inventory name; differs from `host.name` when the task is delegated. */
+  readonly inventoryHost: string
   readonly hypervisor: Hypervisor
+  /** The host primitives: each reads, compares, and applies the difference. */
+  readonly ensure: Ensure
   /** The recipe's variables for this host, checked against its schema. */
   readonly vars: Vars
+  /** All variables of this host, also those that the schema does not name. */
+  readonly variables: Variables
   /** True in check mode; `host.$` and every `ensure` know it already. */
   readonly check: boolean
   /** Aborted when the user interrupts: pass it to whatever waits. */
   readonly signal: AbortSignal
+  /** Names of the hosts that the recipe runs on and that have not failed, in order. */
+  readonly hosts: readonly string[]
   /** Directories in which templates are looked up, the project's before farm's. */
   readonly templateDirs: readonly string[]
   /** Who runs farm: `user@controller`, written into the metadata of what is made. */
   readonly owner: string
+  /** In a `rescue`: what went wrong. */
+  readonly failure: Failure | undefined
   /** How the user calls farm again with the same inventory: `again('ssh boreas')` gives `farm ssh -i hosts.ini boreas`. */
   again(command: string): string
   note(level: 'info' | 'warning', message: string): void
@@ -28,28 +40,162 @@ export interface TaskContext<Vars = unknown> {
   result(lines: readonly string[], data: unknown): void
   /** Ends the task as skipped, with the reason. */
   skip(reason: string): never
+  /** Ends the task as failed. */
+  fail(message: string, hint?: string): never
+  /** What the host is: one round trip, once a run. */
+  facts(): Promise<Facts>
+  /** Asks for a handler at the end, whether or not the task changes anything; the option `notify` does it for changes alone. */
+  notify(handler: Notified): void
+  /** What an earlier task came to on this host (a loop: a list of values); undefined when it has not run. */
+  resultOf<Value>(task: Task<never, Value>): TaskResult<Value> | undefined
+  /** Sets variables of this host for what follows; extra variables still win. */
+  setVariables(values: Readonly<Record<string, unknown>>): void
+  /** Adds a host to the inventory for the recipes that follow. */
+  addHost(name: string, options?: { readonly groups?: readonly string[]; readonly variables?: Readonly<Record<string, unknown>> }): void
+  /** Puts this host into a group, which comes to be when it is new, for the recipes that follow. */
+  addToGroup(group: string): void
+}
+
+/** Variables read by name, templates rendered. */
+export interface Variables {
+  /** @throws TaskError `undefined-variable` */
+  get(name: string): unknown
+  has(name: string): boolean
+  /** Variables of another host of the inventory. */
+  of(host: string): Variables
+}
+
+/** How a task ended. */
+export interface TaskResult<Value = unknown> {
+  readonly outcome: Outcome
+  readonly changed: boolean
+  readonly failed: boolean
+  readonly skipped: boolean
+  /** What its function returned; undefined when it was skipped or failed. */
+  readonly value: Value | undefined
+  /** How often it was tried. */
+  readonly attempts: number
+  readonly failure: Failure | undefined
+}
+
+/** True when something shall be done. Anything but a boolean is an error: the text "false" would be true. */
+export type Condition<Vars> = (context: TaskContext<Vars>) => boolean | Promise<boolean>
+
+/** A handler, its name, or a topic that handlers listen to. */
+export type Notified = Task<never> | string
+
+/** What a task and a block have in common; a block's settings hold for all in it unless they say otherwise. */
+export interface StepOptions<Vars> {
+  /** For `--tags` and `--skip-tags`; `always` and `never` are special. A block's are added to those of its tasks. */
+  readonly tags?: readonly string[]
+  /** Skipped unless all hold. */
+  readonly when?: Condition<Vars> | readonly Condition<Vars>[]
+  /** Whether it runs as root, or as whom; the recipe decides when left out. */
+  readonly become?: boolean | { readonly user?: string; readonly method?: 'sudo' | 'su' | 'doas' }
+  /** Told of changes. */
+  readonly notify?: Notified | readonly Notified[]
+  /** A failure is reported and does not end the host's run. */
+  readonly ignoreErrors?: boolean
+  /** The same for a host that cannot be reached. */
+  readonly ignoreUnreachable?: boolean
+  /** A failure ends the run on all hosts of the batch. */
+  readonly anyErrorsFatal?: boolean
+  /** Runs on the first host alone; the others get its result. */
+  readonly runOnce?: boolean
+  /** Works on another host of the inventory (`localhost` always is one), with the variables of this one. */
+  readonly delegateTo?: string | ((context: Pick<TaskContext<Vars>, 'vars' | 'variables' | 'hosts' | 'inventoryHost'>) => string)
+}
+
+/** What is particular to a task. */
+export interface TaskOptions<Vars, Value = unknown> extends StepOptions<Vars> {
+  /** How often it is tried again after a failure, or until `until` holds; 3 attempts in all when there is an `until` and no number. */
+  readonly retries?: number
+  /** Seconds between attempts; 5 unless given. */
+  readonly delay?: number
+  /** What has to hold for an attempt to be the last. */
+  readonly until?: (result: TaskResult<Value>, context: TaskContext<Vars>) => boolean | Promise<boolean>
+  /** True: only looked at, never changed. False: runs for real even in check mode; for what only reads. */
+  readonly check?: boolean
+  /** Seconds after which it fails. */
+  readonly timeout?: number
+  /** So many hosts at once at most. */
+  readonly throttle?: number
 }
 
 /** One named step on one host. */
-export interface Task<Vars = unknown> {
+export interface Task<Vars = unknown, Value = unknown> {
+  readonly kind: 'task'
   readonly name: string
-  run(context: TaskContext<Vars>): Promise<void>
+  readonly options: TaskOptions<Vars, Value>
+  /** Topics that a handler listens to, beside its name. */
+  readonly listen: readonly string[]
+  run(context: TaskContext<Vars>): Promise<Value>
 }
+
+/** Tasks that belong together. What fails in `tasks` is made good by `rescue`; `always` runs at the end, whatever happened. */
+export interface Block<Vars = unknown> {
+  readonly kind: 'block'
+  readonly name: string
+  readonly options: StepOptions<Vars>
+  readonly tasks: readonly Step<Vars>[]
+  readonly rescue: readonly Step<Vars>[] | undefined
+  readonly always: readonly Step<Vars>[]
+}
+
+/** Steps that are decided on when it is their turn. Its tags choose the step itself; `apply` gives tags to what is in it. */
+export interface Include<Vars = unknown> {
+  readonly kind: 'include'
+  readonly name: string
+  readonly options: StepOptions<Vars> & { readonly apply?: readonly string[] }
+  steps(context: TaskContext<Vars>): readonly Step<Vars>[] | Promise<readonly Step<Vars>[]>
+}
+
+/** Runs the handlers that have been notified so far. */
+export interface Flush {
+  readonly kind: 'flush'
+}
+
+/** What a recipe is made of. */
+export type Step<Vars = unknown> = Task<Vars, unknown> | Block<Vars> | Include<Vars> | Flush
+
+/** How many hosts are worked on at a time: a number, a share of all (`30%`), or one after the other of these, the last repeated. */
+export type Serial = number | `${number}%` | readonly (number | `${number}%`)[]
 
 /** A named list of tasks for the hosts that a pattern selects. */
 export interface Recipe<Schema extends z.ZodObject = z.ZodObject> {
   readonly description: string
   /** A host pattern, as in Ansible. */
   readonly hosts: string
-  /** Whether its tasks run as root. */
-  readonly become: boolean
+  /** Whether its tasks run as root; undefined leaves it to `--become` and to the inventory. */
+  readonly become: boolean | undefined
   /** The variables it reads: types, units (`.meta({ unit })`), defaults, descriptions. */
   readonly vars: Schema
-  readonly tasks: readonly Task<z.output<Schema>>[]
+  readonly tasks: readonly Step<z.output<Schema>>[]
+  /** In the order in which they run when they are notified. */
+  readonly handlers: readonly Task<z.output<Schema>>[]
+  /** For all tasks. */
+  readonly tags: readonly string[]
+  /** `free`: every host goes at its own pace. `lock-step`: all have ended a task before any begins the next. */
+  readonly strategy: 'free' | 'lock-step'
+  readonly serial: Serial | undefined
+  /** More failed hosts of a batch than this (in percent) end the run. */
+  readonly maxFailPercentage: number | undefined
+  readonly anyErrorsFatal: boolean
+  readonly ignoreUnreachable: boolean
+  /** Handlers run on hosts that have failed, too. */
+  readonly forceHandlers: boolean
+  /** Takes the host's lock, so that two runs never work on one host; false for what only looks. */
+  readonly lock: boolean
   /** Refuses variables that do not fit together; runs for every host before any is touched. */
   readonly validate?: ((vars: z.output<Schema>, host: string) => void | Promise<void>) | undefined
   /** True when it takes things away: a person is asked first. */
   readonly destructive: boolean
+}
+
+/** Recipes that run one after another, each on the hosts that its own pattern selects by then. */
+export interface Sequence {
+  readonly description: string
+  readonly recipes: readonly Recipe[]
 }
 
 /** Thrown by `skip`; the runner turns it into the outcome. */
