@@ -11,6 +11,7 @@ import { openKvm, startServices } from '../tasks/virtualization-services/index.t
 export default recipe({
   description: 'Create a cluster of blank virtual machines on every VM host',
   hosts: 'vmhost',
+  become: true,
   vars: clusterVars,
   async validate(vars, host) {
     planCluster(vars, host)

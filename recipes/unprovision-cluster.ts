@@ -9,6 +9,7 @@ import { startServices } from '../tasks/virtualization-services/index.ts'
 export default recipe({
   description: 'Remove the cluster: its machines with their disks, its network, pool, rules and temporary files',
   hosts: 'vmhost',
+  become: true,
   destructive: true,
   vars: unprovisionVars,
   tasks: [startServices, checkOwnership, destroyMachines, removeFirewallRules, destroyNetwork, restoreHost, removeLeftovers, destroyPool, cleanUp, purgeCache],

@@ -91,11 +91,11 @@ export interface RecipeDefinition<Schema extends z.ZodObject> extends Partial<Om
 
 /**
  * Puts tasks together under a host pattern and a schema of variables. The default export of a file in recipes/.
- * Defaults: tasks run as root, hosts are free of each other, all at once, one host's failure stops no other.
+ * Left out: `--become` and the inventory decide whether tasks run as root, hosts are free of each other, and one host's failure stops no other.
  */
 export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, never>>>(definition: RecipeDefinition<Schema>): Recipe<Schema> {
   return {
-    become: true,
+    become: undefined,
     handlers: [],
     tags: [],
     strategy: 'free',

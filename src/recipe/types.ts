@@ -79,7 +79,10 @@ export interface TaskResult<Value = unknown> {
 }
 
 /** True when something shall be done. Anything but a boolean is an error: the text "false" would be true. */
-export type Condition<Vars> = (context: TaskContext<Vars>) => boolean | Promise<boolean>
+export type Condition<Vars> = Loosely<(context: TaskContext<Vars>) => boolean | Promise<boolean>>
+
+/** A function that takes part in assignments as a method does, so that a task that reads few variables fits into a recipe that has many. */
+type Loosely<F extends (...args: never) => unknown> = { call(...args: Parameters<F>): ReturnType<F> }['call']
 
 /** A handler, its name, or a topic that handlers listen to. */
 export type Notified = Task<never> | string
@@ -103,7 +106,7 @@ export interface StepOptions<Vars> {
   /** Runs on the first host alone; the others get its result. */
   readonly runOnce?: boolean
   /** Works on another host of the inventory (`localhost` always is one), with the variables of this one. */
-  readonly delegateTo?: string | ((context: Pick<TaskContext<Vars>, 'vars' | 'variables' | 'hosts' | 'inventoryHost'>) => string)
+  readonly delegateTo?: string | Loosely<(context: Pick<TaskContext<Vars>, 'vars' | 'variables' | 'hosts' | 'inventoryHost'>) => string>
 }
 
 /** What is particular to a task. */
@@ -113,7 +116,7 @@ export interface TaskOptions<Vars, Value = unknown> extends StepOptions<Vars> {
   /** Seconds between attempts; 5 unless given. */
   readonly delay?: number
   /** What has to hold for an attempt to be the last. */
-  readonly until?: (result: TaskResult<Value>, context: TaskContext<Vars>) => boolean | Promise<boolean>
+  until?(result: TaskResult<Value>, context: TaskContext<Vars>): boolean | Promise<boolean>
   /** True: only looked at, never changed. False: runs for real even in check mode; for what only reads. */
   readonly check?: boolean
   /** Seconds after which it fails. */

@@ -1,125 +1,272 @@
-/** One recipe on one host: its tasks in order, each with its outcome. */
-import { InterruptedError, UnreachableError } from '../errors.ts'
-import type { EventBody, Outcome, Recap } from '../events.ts'
-import { bindHost, type Become, type Connection, type Recorder } from '../host/index.ts'
-import { Hypervisor, lockHost, type HypervisorMemory } from '../hypervisor/index.ts'
-import { Skipped, type Recipe, type Task, type TaskContext } from '../recipe/index.ts'
+/** One recipe on one host: its steps in order, with what blocks, handlers and failures make of that order. */
+import { InterruptedError, TaskError, UnreachableError } from '../errors.ts'
+import type { EventBody, Failure, Outcome, Recap } from '../events.ts'
 import { exitCodeOf, toFailure } from '../failure.ts'
+import type { Inventory } from '../inventory/index.ts'
+import type { Notified, Task, TaskResult } from '../recipe/index.ts'
+import { checkVars } from '../vars/index.ts'
+import { attempt, conditionUnmet, type Ended } from './attempt.ts'
+import type { Batch } from './batch.ts'
+import { AT_THE_END, compileIncluded, handlersFor, leaves, nameOf, type BlockNode, type Compiled, type IncludeNode, type Node, type Position, type TaskNode } from './compile.ts'
+import type { Connections } from './connections.ts'
+import { contextOf } from './context.ts'
+import { Site } from './site.ts'
+import type { RunVariables } from './variables.ts'
 
-/** What running a recipe on a host needs. */
+/** What all hosts of a recipe have in common. */
 export interface HostRunOptions {
-  readonly host: string
-  readonly recipe: Recipe
   readonly recipeName: string
-  readonly vars: Readonly<Record<string, unknown>>
-  readonly become: Become | undefined
+  readonly compiled: Compiled
+  readonly batch: Batch
+  readonly inventory: Inventory
+  readonly variables: RunVariables
+  readonly connections: Connections
   readonly check: boolean
+  readonly forceHandlers: boolean
   readonly owner: string
+  readonly projectDir: string
   readonly templateDirs: readonly string[]
   readonly signal: AbortSignal
   again(command: string): string
-  connect(): Promise<Connection>
   emit(event: EventBody): void
 }
 
-/** How a host's run ended: its counts, and the exit codes that its failures ask for. */
+/** How a host's run ended. */
 export interface HostRunResult {
   readonly recap: Recap
+  /** The exit codes that its failures ask for. */
   readonly codes: readonly number[]
-  readonly changed: boolean
+  readonly failed: boolean
+  /** Planned tasks that were never begun. */
+  readonly undone: readonly string[]
 }
 
-/** Runs a recipe's tasks on one host. Never throws: what goes wrong is in the events and in the result. */
-export async function runOnHost(options: HostRunOptions): Promise<HostRunResult> {
-  const counts = { ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0 }
-  const codes: number[] = []
-  const memory: HypervisorMemory = { facts: new Map(), domains: {} }
-  const uri = String(options.vars['libvirt_uri'] ?? 'qemu:///system')
+/** A task has failed, and nothing has made it good yet. */
+class Broken extends Error {
+  readonly failure: Failure
+  readonly unreachable: boolean
 
-  const step = async (task: Task, connection: Connection): Promise<boolean> => {
-    const outcome = await runTask(task, connection)
-    counts[outcome] += 1
-    return outcome !== 'failed' && outcome !== 'unreachable'
+  constructor(failure: Failure, unreachable: boolean) {
+    super(failure.message)
+    this.failure = failure
+    this.unreachable = unreachable
+  }
+}
+
+/** No further task may begin: the user, or another host's failure, ends the run. Only `always` parts still run. */
+class Halted extends Error {}
+
+/** What the steps around a task mean for it. */
+interface Around {
+  /** A failure is made good by somebody further out. */
+  readonly rescuable: boolean
+  /** In a rescue: what went wrong. */
+  readonly failure: Failure | undefined
+  /** In an `always` part after the run was halted: it runs all the same. */
+  readonly finishing: boolean
+}
+
+/** Why a failure does not count, if it does not. */
+type Pardon = 'rescued' | 'ignored' | undefined
+
+const PLAIN: Around = { rescuable: false, failure: undefined, finishing: false }
+/** More rounds of handlers that notify each other than this are a circle. */
+const ROUNDS = 100
+
+/** The state of one host while a recipe runs on it. */
+export class HostRun {
+  readonly host: string
+  readonly options: HostRunOptions
+  readonly results = new Map<Task, TaskResult>()
+  vars: Readonly<Record<string, unknown>>
+  readonly #counts = { ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0, rescued: 0, ignored: 0 }
+  readonly #codes: number[] = []
+  readonly #begun = new Set<TaskNode | IncludeNode>()
+  readonly #notified = new Set<TaskNode>()
+  readonly #site: Site
+  /** For what still runs after an interruption; a second one ends the process. */
+  readonly #finishing = new AbortController()
+
+  /** @param vars checked against the recipe's schema */
+  constructor(host: string, vars: Readonly<Record<string, unknown>>, options: HostRunOptions) {
+    this.host = host
+    this.vars = vars
+    this.options = options
+    this.#site = new Site(host, options)
   }
 
-  const runTask = async (task: Task, connection: Connection): Promise<Outcome> => {
-    const started = performance.now()
-    const at = { host: options.host, task: task.name }
-    let changed = false
-    const recorder: Recorder = {
-      check: options.check,
-      changed(change, applied) {
-        changed = true
-        options.emit({ type: 'change', ...at, change, applied })
-      },
-      output: (stream, line) => options.emit({ type: 'output', ...at, stream, line }),
-    }
-    const host = bindHost(connection, { name: options.host, recorder, signal: options.signal, ...(options.become && { become: options.become }) })
-    const context: TaskContext = {
-      host,
-      hypervisor: new Hypervisor(host, uri, memory),
-      vars: options.vars,
-      check: options.check,
-      signal: options.signal,
-      templateDirs: options.templateDirs,
-      owner: options.owner,
-      again: options.again,
-      note: (level, message) => options.emit({ type: 'note', level, message, ...at }),
-      progress: (message) => options.emit({ type: 'progress', ...at, message }),
-      rung: (machine, rung, seconds, detail) => options.emit({ type: 'rung', ...at, machine, rung, seconds, detail }),
-      result: (lines, data) => options.emit({ type: 'result', host: options.host, lines, data }),
-      skip(reason) {
-        throw new Skipped(reason)
-      },
-    }
-    options.emit({ type: 'task-start', ...at })
-    const seconds = (): number => (performance.now() - started) / 1000
+  /** Runs the recipe. Never throws: what goes wrong is in the events and in the result. */
+  async run(): Promise<HostRunResult> {
+    const { compiled, batch } = this.options
+    let broken: Error | undefined
     try {
-      options.signal.throwIfAborted()
-      await task.run(context)
-    } catch (thrown) {
-      if (thrown instanceof Skipped) {
-        options.emit({ type: 'task-end', ...at, outcome: 'skipped', seconds: seconds(), message: thrown.message })
-        return 'skipped'
-      }
-      const error = options.signal.aborted ? new InterruptedError('interrupted', { host: options.host, step: task.name }) : thrown
-      const outcome = error instanceof UnreachableError ? 'unreachable' : 'failed'
-      codes.push(exitCodeOf(error))
-      const failure = toFailure(error, options.host, task.name)
-      options.emit({ type: 'task-end', ...at, outcome, seconds: seconds(), message: failure.message, failure })
-      return outcome
-    }
-    const outcome = changed ? 'changed' : 'ok'
-    options.emit({ type: 'task-end', ...at, outcome, seconds: seconds() })
-    return outcome
-  }
-
-  const reach = async (): Promise<Connection | undefined> => {
-    try {
-      options.signal.throwIfAborted()
-      return await options.connect()
+      await this.#walk(compiled.nodes, PLAIN)
+      await this.#flush(AT_THE_END, PLAIN)
     } catch (error) {
-      codes.push(exitCodeOf(error))
-      const failure = toFailure(error, options.host, 'connect')
-      const outcome = error instanceof UnreachableError ? 'unreachable' : 'failed'
-      counts[outcome] += 1
-      options.emit({ type: 'task-start', host: options.host, task: 'connect' })
-      options.emit({ type: 'task-end', host: options.host, task: 'connect', outcome, seconds: 0, message: failure.message, failure })
-      return undefined
+      broken = error as Error
+      const force = compiled.recipe.forceHandlers || this.options.forceHandlers
+      if (force && error instanceof Broken && !error.unreachable) await this.#flush(AT_THE_END, { ...PLAIN, finishing: true }).catch(() => undefined)
+    }
+    batch.leave(this.host)
+    await this.#site.close()
+    if (broken !== undefined && !(broken instanceof Broken) && !(broken instanceof Halted)) this.#unexpected(broken)
+    const undone = broken === undefined ? [] : [...leaves(compiled.nodes, false)].filter((node) => node.chosen && !this.#begun.has(node)).map(nameOf)
+    return { recap: this.#counts, codes: this.#codes, failed: broken !== undefined && !(broken instanceof Halted), undone }
+  }
+
+  /** Asks for a handler. */
+  notify(notified: Notified): void {
+    for (const node of handlersFor(this.options.compiled, notified)) this.#notified.add(node)
+  }
+
+  /** Sets variables of the host; the recipe's are checked anew. */
+  set(values: Readonly<Record<string, unknown>>): void {
+    const { variables, compiled } = this.options
+    variables.set(this.host, values)
+    this.vars = checkVars(compiled.recipe.vars, variables.scope(this.host), this.host)
+  }
+
+  async #walk(nodes: readonly Node[], around: Around): Promise<void> {
+    for (const node of nodes) {
+      if (node.kind === 'task') await this.#task(node, around)
+      else if (node.kind === 'block') await this.#block(node, around)
+      else if (node.kind === 'flush') await this.#flush(node.position, around)
+      else await this.#include(node, around)
     }
   }
 
-  const connection = await reach()
-  if (connection !== undefined) {
-    await using _connection = connection
-    const lockTask: Task = { name: 'lock the host', run: async ({ host }) => { locks.push(await lockHost(host, `${options.owner} (pid ${process.pid}) since ${new Date().toISOString().slice(0, 19)}Z, farm run ${options.recipeName}`)) } }
-    const locks: AsyncDisposable[] = []
+  async #block({ tasks, rescue, always }: BlockNode, around: Around): Promise<void> {
+    let error: unknown
     try {
-      let going = options.check || (await step(lockTask, connection))
-      for (const task of options.recipe.tasks as readonly Task[]) if (going) going = await step(task, connection)
-    } finally {
-      for (const lock of locks) await lock[Symbol.asyncDispose]()
+      await this.#walk(tasks, { ...around, rescuable: around.rescuable || rescue !== undefined })
+    } catch (thrown) {
+      error = thrown
+    }
+    if (rescue !== undefined && error instanceof Broken && !error.unreachable && !this.#mustStop(around)) {
+      const { failure } = error
+      error = undefined
+      try {
+        await this.#walk(rescue, { ...around, failure })
+      } catch (thrown) {
+        error = thrown
+      }
+    }
+    // Nothing can be done on a host that has gone.
+    if (always.length > 0 && !(error instanceof Broken && error.unreachable)) {
+      const finishing = around.finishing || this.#mustStop(around)
+      await this.#walk(always, { ...around, finishing, failure: error instanceof Broken ? error.failure : around.failure })
+    }
+    if (error !== undefined) throw error
+  }
+
+  async #include(node: IncludeNode, around: Around): Promise<void> {
+    if (!node.chosen) return
+    // Deciding is a task like any other: it may look at the host, fail, and be skipped.
+    const decide: Task = { kind: 'task', name: node.include.name, options: {}, listen: [], run: (context) => Promise.resolve(node.include.steps(context)) }
+    await this.#task({ kind: 'task', task: decide, settings: { ...node.settings, notify: [] }, position: [...node.position, -1], handler: false, chosen: true }, around)
+    this.#begun.add(node)
+    const steps = this.results.get(decide)?.value as Parameters<typeof compileIncluded>[0] | undefined
+    if (steps !== undefined) await this.#walk(compileIncluded(steps, node, this.options.compiled.choice), around)
+  }
+
+  async #flush(at: Position, around: Around): Promise<void> {
+    for (let round = 0; this.#notified.size > 0; round += 1) {
+      if (round === ROUNDS) throw new TaskError('handler-circle', `handlers notify each other without end: ${[...this.#notified].map(nameOf).join(', ')}`, { host: this.host })
+      for (const node of this.options.compiled.handlers) {
+        if (this.#notified.delete(node)) await this.#task({ ...node, position: [...at, round, ...node.position] }, around)
+      }
     }
   }
-  return { recap: counts, codes, changed: counts.changed > 0 }
+
+  async #task(node: TaskNode, around: Around): Promise<void> {
+    if (!node.chosen) return
+    const { batch } = this.options
+    if (!around.finishing) await batch.lockStep?.arrive(this.host, node.position)
+    if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
+    const other = node.settings.runOnce ? await batch.once.turn(this.host, node.position) : undefined
+    if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
+    this.#begun.add(node)
+    if (other !== undefined) {
+      this.results.set(node.task, other.result)
+      if (other.result.failed && !node.settings.ignoreErrors) throw this.#fail(node, other.result, around, false)
+      return
+    }
+    const { ended: result, pardon } = await batch.paced(node.task, () => this.#execute(node, around))
+    this.results.set(node.task, result)
+    if (node.settings.runOnce) batch.once.done(node.position, { host: this.host, result })
+    this.#counts[pardon ?? result.outcome] += 1
+    if (result.failed && pardon === undefined) this.#codes.push(exitCodeOf(result.error))
+    if (result.failed && pardon !== 'ignored') throw this.#fail(node, result, around, true)
+    if (result.changed) for (const notified of node.settings.notify) this.notify(notified)
+  }
+
+  /** Runs a task and tells of it. */
+  async #execute(node: TaskNode, around: Around): Promise<{ readonly ended: Ended; readonly pardon: Pardon }> {
+    const { emit } = this.options
+    const { task, settings } = node
+    const started = performance.now()
+    const signal = around.finishing ? this.#finishing.signal : this.options.signal
+    const delegated = this.#delegate(node)
+    const at = typeof delegated === 'string' ? delegated : this.host
+    emit({ type: 'task-start', host: this.host, task: task.name, ...(node.handler && { handler: true }), ...(at !== this.host && { delegate: at }) })
+    let ended: Ended
+    try {
+      if (delegated instanceof Error) throw delegated
+      const connection = await this.#site.open(at)
+      const place = { at, connection, become: this.options.connections.become(at, settings.become), memory: this.#site.memory(at), failure: around.failure }
+      const context = (own: AbortSignal): ReturnType<typeof contextOf> => contextOf(this, task, { ...place, signal: own })
+      const unmet = settings.when.length === 0 ? undefined : await conditionUnmet(task.name, settings.when, context(signal).context)
+      ended = unmet === undefined ? await attempt(task, { host: this.host, signal, context, emit }) : { ...NOTHING, outcome: 'skipped', skipped: true, message: unmet }
+      if (ended.outcome === 'unreachable') this.#site.drop(at)
+    } catch (error) {
+      const failure = toFailure(error, this.host, task.name)
+      ended = { ...NOTHING, outcome: error instanceof UnreachableError ? 'unreachable' : 'failed', failed: true, failure, message: failure.message, error }
+    }
+    const pardon = this.#pardon(node, ended, around)
+    emit({
+      type: 'task-end', host: this.host, task: task.name, outcome: ended.outcome, seconds: (performance.now() - started) / 1000,
+      ...(ended.message !== undefined && { message: ended.message }), ...(ended.failure && { failure: ended.failure }), ...(ended.attempts > 1 && { attempts: ended.attempts }), ...(pardon && { pardon }),
+    })
+    return { ended, pardon }
+  }
+
+  #pardon({ settings }: TaskNode, { outcome, error }: Ended, around: Around): Pardon {
+    if (error instanceof InterruptedError) return undefined
+    if (outcome === 'unreachable') return settings.ignoreUnreachable ? 'ignored' : undefined
+    if (outcome !== 'failed') return undefined
+    return settings.ignoreErrors ? 'ignored' : around.rescuable && !this.#mustStop(around) ? 'rescued' : undefined
+  }
+
+  /** The host is broken, unless a rescue follows. */
+  #fail({ settings, task }: TaskNode, { failure, outcome }: TaskResult, around: Around, own: boolean): Broken {
+    const { batch } = this.options
+    const unreachable = outcome === 'unreachable'
+    const rescued = around.rescuable && !unreachable && !this.#mustStop(around)
+    if (!rescued) batch.fail(this.host, settings.anyErrorsFatal)
+    if (!rescued && !own) this.options.emit({ type: 'note', level: 'warning', host: this.host, message: `ends here: "${task.name}", which one host runs for all, has failed` })
+    return new Broken(failure ?? { code: outcome, message: outcome }, unreachable && own)
+  }
+
+  #mustStop({ finishing }: Around): boolean {
+    return !finishing && (this.options.signal.aborted || this.options.batch.stopped !== undefined)
+  }
+
+  #delegate({ settings }: TaskNode): string | undefined | Error {
+    if (typeof settings.delegateTo !== 'function') return settings.delegateTo
+    try {
+      return settings.delegateTo({ vars: this.vars, variables: this.options.variables.of(this.host), hosts: this.options.batch.left, inventoryHost: this.host })
+    } catch (error) {
+      return error instanceof Error ? error : new TaskError('delegate', String(error))
+    }
+  }
+
+  /** What no task is to blame for: a circle of handlers, a defect of farm's own. */
+  #unexpected(error: Error): void {
+    this.#counts.failed += 1
+    this.#codes.push(exitCodeOf(error))
+    this.options.batch.fail(this.host, false)
+    this.options.emit({ type: 'failure', failure: toFailure(error, this.host) })
+  }
 }
+
+const NOTHING: Ended = { outcome: 'ok' satisfies Outcome, changed: false, failed: false, skipped: false, value: undefined, attempts: 1, failure: undefined, message: undefined, error: undefined }

@@ -1,124 +1,162 @@
-/** A recipe over hosts: variables checked first, then every host on its own, as many at once as `forks` allows. */
+/**
+ * Recipes over hosts. Start here, then plan.ts (what would be done), host-run.ts (one recipe on one host), attempt.ts (one task).
+ */
 import { hostname, userInfo } from 'node:os'
-import { FarmError, InputError } from '../errors.ts'
-import type { EventBody, EventSink, Recap } from '../events.ts'
-import { becomeSpec, connect, hostSpec } from '../host/index.ts'
-import type { Inventory } from '../inventory/index.ts'
-import { CONNECTION_VARS } from '../machine/index.ts'
+import type { EventBody, Recap } from '../events.ts'
+import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
 import { packaged } from '../paths.ts'
 import type { Recipe } from '../recipe/index.ts'
 import { nearest } from '../suggest.ts'
-import { checkVars, Scope, type Layer } from '../vars/index.ts'
-import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
-import { runOnHost, type HostRunResult } from './host-run.ts'
+import { Batch } from './batch.ts'
+import { batchesOf } from './batches.ts'
+import { leaves, nameOf, type Compiled } from './compile.ts'
+import { Connections } from './connections.ts'
+import { HostRun, type HostRunResult } from './host-run.ts'
+import { checkHosts, compileAll, hostsOf, type BadHost } from './plan.ts'
+import type { RunOptions } from './types.ts'
+import { RunVariables } from './variables.ts'
 
-/** What `farm run` gives to the engine. */
-export interface RunOptions {
-  readonly name: string
-  readonly recipe: Recipe
-  readonly inventory: Inventory
-  /** Names of the hosts, as the pattern and `--limit` left them. */
-  readonly hosts: readonly string[]
-  /** Layers of `--extra-vars`, lowest first. */
-  readonly extraVars: readonly Layer[]
-  readonly check: boolean
-  /** How many hosts at once. */
-  readonly forks: number
-  readonly sink: EventSink
-  readonly signal: AbortSignal
-  /** The user's project, whose templates/ go before farm's. */
-  readonly projectDir: string
-  /** How the user calls farm again with the same inventory; `farm COMMAND` when left out. */
-  readonly again?: ((command: string) => string) | undefined
+export { planRun } from './plan.ts'
+export type { Plan, PlannedStage, PlannedTask, PlanOptions, RunOptions } from './types.ts'
+
+/**
+ * Runs recipes one after another. Resolves with the exit code; everything that happens on hosts, failures too, has gone to the sink.
+ * @throws UsageError, InputError when tags, tasks, handlers or patterns are wrong: before anything has happened.
+ */
+export async function runRecipes(options: RunOptions): Promise<number> {
+  const compiled = compileAll(options)
+  const planned = compiled.map(({ recipe }, index) => hostsOf(recipe, options, index === 0))
+  return new Run(options, compiled).run(planned)
 }
 
-/** Runs a recipe. Resolves with the exit code; everything that happened, failures too, has gone to the sink. */
-export async function runRecipe(options: RunOptions): Promise<number> {
-  const started = performance.now()
-  const emit = (event: EventBody): void => options.sink({ time: Date.now(), ...event })
-  const recap: Record<string, Recap> = {}
-  const end = (codes: ReadonlySet<number>, changed: boolean): number => {
-    const exitCode = overallExitCode(codes, { check: options.check, changed, interrupted: options.signal.aborted })
-    emit({ type: 'run-end', recap, exitCode, seconds: (performance.now() - started) / 1000 })
+/** What stays the same from recipe to recipe of a run, and what adds up. */
+class Run {
+  readonly #options: RunOptions
+  readonly #compiled: readonly Compiled[]
+  readonly #variables: RunVariables
+  readonly #started = performance.now()
+  readonly #recap: Record<string, Recap> = {}
+  readonly #undone: Record<string, readonly string[]> = {}
+  readonly #codes = new Set<number>()
+  readonly #failed = new Set<string>()
+
+  constructor(options: RunOptions, compiled: readonly Compiled[]) {
+    this.#options = options
+    this.#compiled = compiled
+    this.#variables = new RunVariables(options.inventory, options.defaults, options.extraVars)
+  }
+
+  async run(planned: readonly (readonly string[])[]): Promise<number> {
+    const { name, run, check } = this.#options
+    const hosts = [...new Set(planned.flat())]
+    this.#emit({ type: 'run-start', version: 1, run, recipe: name, hosts, tasks: this.#compiled.flatMap(plannedNames), check })
+    const bad: BadHost[] = []
+    for (const [index, { recipe }] of this.#compiled.entries()) bad.push(...(await checkHosts(recipe, planned[index] ?? [], this.#variables)).bad)
+    if (bad.length > 0) return this.#refuse(bad)
+    for (const message of strangers(this.#options)) this.#emit({ type: 'note', level: 'warning', message })
+    for (const [index, compiled] of this.#compiled.entries()) if (!(await this.#recipe(compiled, index))) break
+    return this.#end()
+  }
+
+  /** Runs one recipe; false when nothing may follow. */
+  async #recipe(compiled: Compiled, index: number): Promise<boolean> {
+    const { recipe } = compiled
+    const hosts = hostsOf(recipe, this.#options, index === 0).filter((host) => !this.#failed.has(host))
+    if (hosts.length === 0) {
+      const limit = this.#options.limit === undefined ? '' : ` within --limit ${this.#options.limit}`
+      const why = this.#failed.size > 0 ? `no host is left on which "${recipe.description}" could run` : `"${recipe.description}" is left out: no host matches "${recipe.hosts}"${limit}`
+      this.#emit({ type: 'note', level: 'warning', message: why })
+      return true
+    }
+    // Hosts and variables that came to be since the run began are checked now.
+    const { ready, bad } = await checkHosts(recipe, hosts, this.#variables)
+    if (bad.length > 0) {
+      this.#refused(bad)
+      return false
+    }
+    const batches = batchesOf(hosts, recipe.serial)
+    for (const [number, batch] of batches.entries()) {
+      const part = batches.length > 1 ? `, batch ${number + 1} of ${batches.length}` : ''
+      if (part !== '' || this.#compiled.length > 1) this.#emit({ type: 'stage', title: recipe.description + part, hosts: batch, tasks: plannedNames(compiled) })
+      if (!(await this.#batch(compiled, batch, ready))) {
+        const after = batches.slice(number + 1).flat()
+        for (const host of after) this.#undone[host] = plannedNames(compiled)
+        return false
+      }
+    }
+    return true
+  }
+
+  /** Runs one batch of hosts; false when nothing may follow it. */
+  async #batch(compiled: Compiled, hosts: readonly string[], ready: ReadonlyMap<string, Readonly<Record<string, unknown>>>): Promise<boolean> {
+    const { signal, forks, projectDir } = this.#options
+    const batch = new Batch(compiled.recipe, hosts, forks)
+    const connections = new Connections(this.#variables, signal)
+    const open = (): void => batch.lockStep?.open()
+    signal.addEventListener('abort', open)
+    const shared = {
+      recipeName: this.#options.name, compiled, batch, inventory: this.#options.inventory, variables: this.#variables, connections,
+      check: this.#options.check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir,
+      templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
+      again: this.#options.again ?? ((command: string) => `farm ${command}`),
+      emit: (event: EventBody) => this.#emit(event),
+    }
+    try {
+      await eachLimited(hosts, compiled.recipe.strategy === 'free' ? forks : Infinity, async (host) => {
+        this.#add(host, await new HostRun(host, ready.get(host) ?? {}, shared).run())
+      })
+    } finally {
+      signal.removeEventListener('abort', open)
+    }
+    if (batch.stopped !== undefined) this.#emit({ type: 'note', level: 'warning', message: `the run ends here: ${batch.stopped}` })
+    return batch.stopped === undefined && !signal.aborted && batch.left.length > 0
+  }
+
+  #add(host: string, { recap, codes, failed, undone }: HostRunResult): void {
+    const before = this.#recap[host] ?? { ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0, rescued: 0, ignored: 0 }
+    this.#recap[host] = Object.fromEntries(Object.entries(before).map(([outcome, count]) => [outcome, count + recap[outcome as keyof Recap]])) as unknown as Recap
+    for (const code of codes) this.#codes.add(code)
+    if (failed) this.#failed.add(host)
+    if (undone.length > 0) this.#undone[host] = undone
+  }
+
+  #refuse(bad: readonly BadHost[]): number {
+    this.#refused(bad)
+    return this.#end()
+  }
+
+  #refused(bad: readonly BadHost[]): void {
+    for (const { error, host } of bad) {
+      this.#emit({ type: 'failure', failure: toFailure(error, host) })
+      this.#codes.add(exitCodeOf(error))
+    }
+  }
+
+  #end(): number {
+    const { check, signal } = this.#options
+    const changed = Object.values(this.#recap).some((recap) => recap.changed > 0)
+    const exitCode = overallExitCode(this.#codes, { check, changed, interrupted: signal.aborted })
+    this.#emit({ type: 'run-end', recap: this.#recap, exitCode, seconds: (performance.now() - this.#started) / 1000, undone: this.#undone })
     return exitCode
   }
 
-  emit({ type: 'run-start', version: 1, recipe: options.name, hosts: options.hosts, tasks: options.recipe.tasks.map((task) => task.name), check: options.check })
-  const { prepared, errors } = await prepare(options)
-  if (errors.length > 0) {
-    for (const { error, host } of errors) emit({ type: 'failure', failure: toFailure(error, host) })
-    return end(new Set(errors.map(({ error }) => exitCodeOf(error))), false)
+  #emit(event: EventBody): void {
+    this.#options.sink({ time: Date.now(), ...event })
   }
-
-  for (const message of strangers(options)) emit({ type: 'note', level: 'warning', message })
-  const results: HostRunResult[] = []
-  const owner = `${userName()}@${hostname()}`
-  await eachLimited(prepared, options.forks, async ({ host, scope, vars }) => {
-    const connectionVars = Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
-    const become = options.recipe.become ? (becomeSpec({ ansible_become: true, ...connectionVars }) ?? undefined) : undefined
-    const result = await runOnHost({
-      host,
-      recipe: options.recipe,
-      recipeName: options.name,
-      vars,
-      become,
-      check: options.check,
-      owner,
-      templateDirs: [`${options.projectDir}/templates`, packaged('templates')],
-      signal: options.signal,
-      again: options.again ?? ((command) => `farm ${command}`),
-      connect: () => connect(hostSpec(host, connectionVars), { signal: options.signal }),
-      emit,
-    })
-    recap[host] = result.recap
-    results.push(result)
-  })
-  return end(new Set(results.flatMap((result) => result.codes)), results.some((result) => result.changed))
 }
 
-/** Extra variables that the recipe does not know although they look like one that it does: most likely mistyped. */
-function strangers({ name, recipe, extraVars }: RunOptions): string[] {
-  const known = Object.keys(recipe.vars.shape)
+/** Names of the tasks that a recipe is to run, rescues left out. */
+function plannedNames({ nodes }: Compiled): string[] {
+  return [...leaves(nodes, false)].filter((node) => node.chosen).map(nameOf)
+}
+
+/** Extra variables that no recipe knows although they look like one that it does: most likely mistyped. */
+function strangers({ name, recipes, extraVars }: RunOptions): string[] {
+  const known = recipes.flatMap((recipe: Recipe) => Object.keys(recipe.vars.shape))
   return extraVars.flatMap((layer) => Object.keys(layer.values)).filter((variable) => !known.includes(variable)).flatMap((variable) => {
     const near = nearest(variable, known)
     return near === undefined ? [] : [`${variable} is not a variable of ${name}; did you mean ${near}?`]
   })
-}
-
-interface Prepared {
-  readonly host: string
-  readonly scope: Scope
-  readonly vars: Readonly<Record<string, unknown>>
-}
-
-/** Checks every host's variables before any host is touched. */
-async function prepare(options: RunOptions): Promise<{ prepared: Prepared[]; errors: { error: unknown; host: string }[] }> {
-  const prepared: Prepared[] = []
-  const errors: { error: unknown; host: string }[] = []
-  for (const host of options.hosts) {
-    try {
-      const scope = new Scope([...options.inventory.layers(host), ...options.extraVars])
-      const vars = checkVars(options.recipe.vars, scope, host)
-      await validate(options.recipe, vars, host, scope)
-      prepared.push({ host, scope, vars })
-    } catch (error) {
-      errors.push({ error, host })
-    }
-  }
-  return { prepared, errors }
-}
-
-/** Runs a recipe's own checks; a problem that begins with a variable's name is shown where that variable was set. */
-async function validate(recipe: Recipe, vars: Readonly<Record<string, unknown>>, host: string, scope: Scope): Promise<void> {
-  try {
-    await recipe.validate?.(vars, host)
-  } catch (error) {
-    if (!(error instanceof FarmError) || error.location !== undefined) throw error
-    const named = [error.message, ...error.details].map((line) => /^(\w+):? /.exec(line)?.[1]).find((name) => name !== undefined && name in recipe.vars.shape && scope.has(name))
-    const location = named === undefined ? undefined : scope.origin(named)
-    if (location === undefined) throw error
-    throw new InputError(error.code, error.message, { host: error.host, hint: error.hint, details: error.details, location, cause: error })
-  }
 }
 
 async function eachLimited<Item>(items: readonly Item[], limit: number, work: (item: Item) => Promise<void>): Promise<void> {

@@ -1,49 +1,21 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { z } from 'zod'
 import { CapacityError, InputError, TaskError } from '../../../src/errors.ts'
-import type { Event } from '../../../src/events.ts'
-import { loadInventory } from '../../../src/inventory/index.ts'
-import { recipe, task, type Recipe, type Task } from '../../../src/recipe/index.ts'
-import { runRecipe } from '../../../src/run/index.ts'
-import { parseExtraVars } from '../../../src/vars/index.ts'
-
-let dir: string
-before(async () => void (dir = await mkdtemp(join(tmpdir(), 'farm-run-'))))
-after(() => rm(dir, { recursive: true }))
+import type { Recipe, Task } from '../../../src/recipe/index.ts'
+import { recipe, task } from '../../../src/recipe/index.ts'
+import { dir, run } from './rig.ts'
 
 interface Vars {
   readonly word: string
 }
 const vars = z.object({ word: z.string().default('hello'), count: z.number().int().optional() })
 
-const simple = (tasks: Task<Vars>[], validate?: (vars: Vars, host: string) => void): Recipe =>
-  recipe({ description: 'a test', hosts: 'all', become: false, vars, tasks, ...(validate && { validate }) }) as unknown as Recipe
-
-/** Runs a recipe on hosts that are all this machine, one after another since they share its lock. */
-async function run(what: Recipe, options: { hosts?: string[]; extra?: string[]; check?: boolean; signal?: AbortSignal } = {}): Promise<{ code: number; events: Event[] }> {
-  const hosts = options.hosts ?? ['a']
-  const events: Event[] = []
-  const local = ['ansible_connection=local']
-  const code = await runRecipe({
-    name: 'test',
-    recipe: what,
-    inventory: await loadInventory([`${hosts.join(',')},`], { cwd: dir }),
-    hosts,
-    extraVars: await parseExtraVars([...local, ...(options.extra ?? [])], dir),
-    check: options.check ?? false,
-    forks: 1,
-    sink: (event) => events.push(event),
-    signal: options.signal ?? new AbortController().signal,
-    projectDir: dir,
-  })
-  return { code, events }
-}
-
-const ends = (events: Event[]): string[] => events.flatMap((event) => (event.type === 'task-end' && event.task !== 'lock the host' ? [`${event.host} ${event.task} ${event.outcome}`] : []))
+/** A recipe that takes the lock of its host. */
+const simple = (tasks: Task<Vars>[], validate?: (vars: Vars, host: string) => void, lock = true): Recipe =>
+  recipe({ description: 'a test', hosts: 'all', lock, vars, tasks, ...(validate && { validate }) }) as unknown as Recipe
 
 const write = (name: string): Task<Vars> => task<Vars>(`write ${name}`, async ({ host, vars: { word } }) => void (await host.ensureFile(join(dir, name), `${word}\n`)))
 
@@ -51,8 +23,8 @@ test('the first run changes, the second does not, and both are done', async () =
   const what = simple([write('one')])
   const first = await run(what)
   const second = await run(what)
-  assert.deepEqual([first.code, ends(first.events)], [0, ['a write one changed']])
-  assert.deepEqual([second.code, ends(second.events)], [0, ['a write one ok']])
+  assert.deepEqual([first.code, first.ends], [0, ['a write one changed']])
+  assert.deepEqual([second.code, second.ends], [0, ['a write one ok']])
   assert.equal(second.events.some((event) => event.type === 'change'), false)
 })
 
@@ -71,16 +43,16 @@ test('a failure ends its host\'s run and no other\'s', async () => {
   const fails = task<Vars>('fail on a', async ({ host }) => {
     if (host.name === 'a') throw new TaskError('broken', 'it broke', { hint: 'mend it' })
   })
-  const { code, events } = await run(simple([fails, write('two')]), { hosts: ['a', 'b'] })
+  const { code, events, ends } = await run(simple([fails, write('two')], undefined, false), { hosts: ['a', 'b'], forks: 1 })
   assert.equal(code, 2)
-  assert.deepEqual(ends(events), ['a fail on a failed', 'b fail on a ok', 'b write two changed'])
+  assert.deepEqual(ends, ['a fail on a failed', 'b fail on a ok', 'b write two changed'])
   const failed = events.find((event) => event.type === 'task-end' && event.outcome === 'failed')
   assert.ok(failed?.type === 'task-end')
   assert.deepEqual({ ...failed.failure, details: undefined, location: undefined }, { code: 'broken', message: 'it broke', hint: 'mend it', host: 'a', step: 'fail on a', details: undefined, location: undefined })
 })
 
 test('failures that agree give their own exit code, others 2', async () => {
-  const fail = (onA: Error, onB: Error): Recipe => simple([task<Vars>('fail', ({ host }) => Promise.reject(host.name === 'a' ? onA : onB))])
+  const fail = (onA: Error, onB: Error): Recipe => simple([task<Vars>('fail', ({ host }) => Promise.reject(host.name === 'a' ? onA : onB))], undefined, false)
   const full = new CapacityError('no-memory', 'full')
   assert.equal((await run(fail(full, full), { hosts: ['a', 'b'] })).code, 69)
   assert.equal((await run(fail(full, new InputError('bad', 'bad')), { hosts: ['a', 'b'] })).code, 2)
@@ -88,9 +60,9 @@ test('failures that agree give their own exit code, others 2', async () => {
 })
 
 test('bad variables of one host stop the run before any host is touched', async () => {
-  const { code, events } = await run(simple([write('three')]), { hosts: ['a', 'b'], extra: ['count=many'] })
+  const { code, events, ends } = await run(simple([write('three')]), { hosts: ['a', 'b'], extra: ['count=many'] })
   assert.equal(code, 65)
-  assert.deepEqual(ends(events), [])
+  assert.deepEqual(ends, [])
   assert.equal(events.filter((event) => event.type === 'failure').length, 2)
 })
 
@@ -98,18 +70,18 @@ test('a recipe\'s own check runs for all hosts before any is touched, and its pr
   const what = simple([write('four')], ({ word }, host) => {
     if (host === 'b') throw new InputError('bad-word', `word: ${word} will not do`)
   })
-  const { code, events } = await run(what, { hosts: ['a', 'b'], extra: ['word=no'] })
+  const { code, events, ends } = await run(what, { hosts: ['a', 'b'], extra: ['word=no'] })
   assert.equal(code, 65)
-  assert.deepEqual(ends(events), [])
+  assert.deepEqual(ends, [])
   const failure = events.find((event) => event.type === 'failure')
   assert.ok(failure?.type === 'failure')
   assert.match(failure.failure.location?.file ?? '', /extra-vars/)
 })
 
 test('a skipped task says why and the run goes on', async () => {
-  const { code, events } = await run(simple([task<Vars>('skip', async ({ skip }) => skip('not today')), write('five')]))
+  const { code, events, ends } = await run(simple([task<Vars>('skip', async ({ skip }) => skip('not today')), write('five')]))
   assert.equal(code, 0)
-  assert.deepEqual(ends(events), ['a skip skipped', 'a write five changed'])
+  assert.deepEqual(ends, ['a skip skipped', 'a write five changed'])
   assert.ok(events.some((event) => event.type === 'task-end' && event.message === 'not today'))
 })
 
@@ -121,9 +93,9 @@ test('an interruption ends the command that runs, skips the rest, and exits with
     await sleeping
   })
   const started = performance.now()
-  const { code, events } = await run(simple([long, write('six')]), { signal: stop.signal })
+  const { code, events, ends } = await run(simple([long, write('six')]), { signal: stop.signal })
   assert.equal(code, 130)
-  assert.deepEqual(ends(events), ['a sleep failed'])
+  assert.deepEqual(ends, ['a sleep failed'])
   assert.ok(performance.now() - started < 60_000)
 })
 
@@ -133,15 +105,15 @@ test('an extra variable that looks mistyped is pointed out', async () => {
 })
 
 test('a host that cannot be reached is unreachable, with exit code 4', async () => {
-  const { code, events } = await run(simple([write('seven')]), { extra: ['ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1'] })
+  const { code, events, ends } = await run(simple([write('seven')]), { extra: ['ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1'] })
   assert.equal(code, 4)
-  assert.deepEqual(ends(events), ['a connect unreachable'])
+  assert.deepEqual(ends, ['a write seven unreachable'])
 })
 
 test('a second farm on a host is refused, and told who holds it', async () => {
   const inner: { code?: number; message?: string } = {}
   const holds = task<Vars>('hold', async () => {
-    const { code, events } = await run(simple([]))
+    const { code, events } = await run(simple([write('eight')]))
     const end = events.find((event) => event.type === 'task-end')
     Object.assign(inner, { code, message: end?.type === 'task-end' ? end.message : '' })
   })

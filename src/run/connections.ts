@@ -1,0 +1,71 @@
+/** One connection to each host for as long as somebody works there, however many tasks are delegated to it. */
+import { becomeSpec, connect, hostSpec, type Become, type Connection } from '../host/index.ts'
+import { CONNECTION_VARS } from '../machine/index.ts'
+import type { StepOptions } from '../recipe/index.ts'
+import type { RunVariables } from './variables.ts'
+
+/** A borrowed connection; given back, it is closed when nobody else has it. */
+export interface Lease {
+  readonly connection: Connection
+  /** Somebody found it broken: who asks next gets a new one. */
+  broken(): void
+  release(): Promise<void>
+}
+
+interface Entry {
+  readonly opening: Promise<Connection>
+  users: number
+}
+
+/** Opens, shares and closes connections. */
+export class Connections {
+  readonly #variables: RunVariables
+  readonly #signal: AbortSignal
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(variables: RunVariables, signal: AbortSignal) {
+    this.#variables = variables
+    this.#signal = signal
+  }
+
+  /** @throws UnreachableError, InputError */
+  async lease(host: string): Promise<Lease> {
+    const entry = this.#entries.get(host) ?? { opening: connect(hostSpec(host, this.#vars(host)), { signal: this.#signal }), users: 0 }
+    this.#entries.set(host, entry)
+    entry.users += 1
+    const forget = (): void => {
+      if (this.#entries.get(host) === entry) this.#entries.delete(host)
+    }
+    try {
+      const connection = await entry.opening
+      return {
+        connection,
+        broken: forget,
+        release: async () => {
+          entry.users -= 1
+          if (entry.users > 0) return
+          forget()
+          await connection.close()
+        },
+      }
+    } catch (error) {
+      entry.users -= 1
+      forget()
+      throw error
+    }
+  }
+
+  /** As whom a task works on a host; undefined for the login user. */
+  become(host: string, wanted: StepOptions<unknown>['become']): Become | undefined {
+    if (wanted === false) return undefined
+    const vars = this.#vars(host)
+    if (wanted === undefined) return becomeSpec(vars)
+    const named = typeof wanted === 'object' ? { ...(wanted.user !== undefined && { ansible_become_user: wanted.user }), ...(wanted.method !== undefined && { ansible_become_method: wanted.method }) } : {}
+    return becomeSpec({ ...vars, ...named, ansible_become: true })
+  }
+
+  #vars(host: string): Record<string, unknown> {
+    const scope = this.#variables.scope(host)
+    return Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
+  }
+}

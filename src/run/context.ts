@@ -1,0 +1,89 @@
+/** What a task has in its hands: made anew for each attempt, from the host's run. */
+import { bindEnsure } from '../ensure/index.ts'
+import { TaskError } from '../errors.ts'
+import type { EventBody, Failure } from '../events.ts'
+import { bindHost, factsOf, type Become, type Connection, type Recorder } from '../host/index.ts'
+import { Hypervisor, type HypervisorMemory } from '../hypervisor/index.ts'
+import { Skipped, type Notified, type Task, type TaskContext, type TaskResult } from '../recipe/index.ts'
+import type { HostRun } from './host-run.ts'
+
+/** Where and how one attempt works. */
+export interface Place {
+  /** The host that is worked on, by its inventory name. */
+  readonly at: string
+  readonly connection: Connection
+  readonly become: Become | undefined
+  readonly memory: HypervisorMemory
+  readonly signal: AbortSignal
+  readonly failure: Failure | undefined
+}
+
+/** Makes the context of one attempt. */
+export function contextOf(run: HostRun, task: Task, place: Place): { readonly context: TaskContext; changed(): boolean } {
+  const { options, host: name } = run
+  const emit = (event: EventBody): void => options.emit(event)
+  const at = { host: name, task: task.name }
+  const check = task.options.check ?? options.check
+  let changed = false
+  const recorder: Recorder = {
+    check,
+    changed(change, applied) {
+      changed = true
+      emit({ type: 'change', ...at, change, applied })
+    },
+    output: (stream, line) => emit({ type: 'output', ...at, stream, line }),
+  }
+  const host = bindHost(place.connection, { name: place.at, recorder, signal: place.signal, ...(place.become && { become: place.become }) })
+  let hypervisor: Hypervisor | undefined
+  let ensure: TaskContext['ensure'] | undefined
+  const context: TaskContext = {
+    host,
+    inventoryHost: name,
+    get hypervisor() {
+      return (hypervisor ??= new Hypervisor(host, String(run.vars['libvirt_uri'] ?? 'qemu:///system'), place.memory))
+    },
+    get ensure() {
+      return (ensure ??= bindEnsure({ host, templateDirs: options.templateDirs, projectDir: options.projectDir, variables: run.vars, signal: place.signal }))
+    },
+    get vars() {
+      return run.vars
+    },
+    variables: options.variables.of(name),
+    check,
+    signal: place.signal,
+    get hosts() {
+      return options.batch.left
+    },
+    templateDirs: options.templateDirs,
+    owner: options.owner,
+    failure: place.failure,
+    again: options.again,
+    note: (level, message) => emit({ type: 'note', level, message, ...at }),
+    progress: (message) => emit({ type: 'progress', ...at, message }),
+    rung: (machine, rung, seconds, detail) => emit({ type: 'rung', ...at, machine, rung, seconds, detail }),
+    result: (lines, data) => emit({ type: 'result', host: name, lines, data }),
+    skip(reason) {
+      throw new Skipped(reason)
+    },
+    fail(message, hint) {
+      throw new TaskError('failed', message, { host: name, hint })
+    },
+    async facts() {
+      const facts = await factsOf(host)
+      if (!options.variables.scope(name).has('facts')) run.set({ facts })
+      return facts
+    },
+    notify: (notified: Notified) => run.notify(notified),
+    resultOf: <Value>(of: Task<never, Value>) => run.results.get(of as unknown as Task) as TaskResult<Value> | undefined,
+    setVariables: (values) => run.set(values),
+    addHost(host, { groups = [], variables = {} } = {}) {
+      options.inventory.addHost(host, { groups, variables })
+      options.variables.forget()
+    },
+    addToGroup(group) {
+      options.inventory.addToGroup(name, group)
+      options.variables.forget()
+    },
+  }
+  return { context, changed: () => changed }
+}

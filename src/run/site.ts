@@ -1,0 +1,58 @@
+/** Where one host's tasks work: its own connection and those of the hosts that tasks are delegated to, and the host's lock. */
+import { bindHost, type Connection } from '../host/index.ts'
+import { lockHost, type HypervisorMemory } from '../hypervisor/index.ts'
+import type { Lease } from './connections.ts'
+import type { HostRunOptions } from './host-run.ts'
+
+/** Opens what is asked for and keeps it until the host's run ends. */
+export class Site {
+  readonly #host: string
+  readonly #options: HostRunOptions
+  readonly #leases = new Map<string, Lease>()
+  readonly #memories = new Map<string, HypervisorMemory>()
+  #lock: AsyncDisposable | undefined
+
+  constructor(host: string, options: HostRunOptions) {
+    this.#host = host
+    this.#options = options
+  }
+
+  /** A connection to a host; the run's own host is locked when it is first worked on. @throws UnreachableError, TemporaryError */
+  async open(host: string): Promise<Connection> {
+    let lease = this.#leases.get(host)
+    if (lease === undefined) this.#leases.set(host, (lease = await this.#options.connections.lease(host)))
+    if (host === this.#host) await this.#takeLock(lease.connection)
+    return lease.connection
+  }
+
+  /** A connection turned out to be broken: the next one who asks gets a new one. */
+  drop(host: string): void {
+    const lease = this.#leases.get(host)
+    this.#leases.delete(host)
+    lease?.broken()
+    void lease?.release()
+  }
+
+  /** What is remembered of a hypervisor while the recipe runs. */
+  memory(host: string): HypervisorMemory {
+    let memory = this.#memories.get(host)
+    if (memory === undefined) this.#memories.set(host, (memory = { facts: new Map(), domains: {} }))
+    return memory
+  }
+
+  async close(): Promise<void> {
+    // A lock that went with a broken connection is no longer ours to give back.
+    await this.#lock?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+    for (const lease of this.#leases.values()) await lease.release().catch(() => undefined)
+    this.#leases.clear()
+  }
+
+  async #takeLock(connection: Connection): Promise<void> {
+    const { compiled, check, owner, recipeName, connections } = this.#options
+    if (this.#lock !== undefined || check || !compiled.recipe.lock) return
+    const become = connections.become(this.#host, compiled.recipe.become)
+    const silent = { check: true, changed: () => undefined, output: () => undefined }
+    const host = bindHost(connection, { name: this.#host, recorder: silent, ...(become && { become }) })
+    this.#lock = await lockHost(host, `${owner} (pid ${process.pid}) since ${new Date().toISOString().slice(0, 19)}Z, farm run ${recipeName}`)
+  }
+}
