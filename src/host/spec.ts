@@ -1,32 +1,46 @@
 /** From inventory variables, under Ansible's names, to what a connection needs. */
 import { InputError } from '../errors.ts'
 import { expandPath } from '../paths.ts'
+import { parseSshArgs, type SshArgs } from './ssh-args.ts'
 import type { Become, HostSpec } from './types.ts'
 
 type Vars = Readonly<Record<string, unknown>>
 
+/** Inventory variables that say how a host is reached, under Ansible's names, older ones included. */
+const CONNECTION_VARS: readonly string[] = [
+  'ansible_host', 'ansible_ssh_host', 'ansible_port', 'ansible_ssh_port', 'ansible_user', 'ansible_ssh_user', 'ansible_connection', 'ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password',
+  'ansible_private_key_file', 'ansible_ssh_private_key_file', 'ansible_timeout', 'ansible_ssh_timeout', 'ansible_ssh_common_args', 'ansible_ssh_extra_args', 'ansible_ssh_args',
+  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass', 'farm_jumps', 'host_key_checking', 'farm_known_hosts',
+]
+
+/** The variables of a host that {@link hostSpec} and {@link becomeSpec} read. */
+export function connectionVars(scope: { has(name: string): boolean; get(name: string): unknown }): Record<string, unknown> {
+  return Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
+}
+
 /**
  * Describes how to reach a host: `ansible_host`, `ansible_port`, `ansible_user`, `ansible_connection`, `ansible_password`,
- * `ansible_ssh_private_key_file`, `farm_jumps`, `farm_known_hosts`, `host_key_checking`.
+ * `ansible_private_key_file`, `ansible_timeout`, `ansible_ssh_common_args`, `farm_jumps`, `farm_known_hosts`, `host_key_checking`.
  * `localhost` is reached without SSH unless `ansible_connection: ssh` says otherwise.
  * @throws InputError `host-variable` naming the variable that is wrong
  */
 export function hostSpec(name: string, vars: Vars): HostSpec {
   const read = reader(name, vars)
-  const identity = read.text('ansible_ssh_private_key_file')
-  const known = read.text('farm_known_hosts')
-  const jumps = read.list('farm_jumps')
+  const args = Object.assign({}, ...['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'].map((variable) => parseSshArgs(variable, read.text(variable) ?? '', name))) as SshArgs
+  const identity = read.text('ansible_ssh_private_key_file') ?? read.text('ansible_private_key_file')
+  const known = read.text('farm_known_hosts') ?? args.knownHostsFile
   return {
     name,
     connection: connectionKind(name, read),
-    address: read.text('ansible_host'),
-    port: read.port('ansible_port'),
-    user: read.text('ansible_user'),
-    password: read.secret('ansible_password') ?? read.secret('ansible_ssh_pass'),
-    identityFiles: identity === undefined ? undefined : [expandPath(identity)],
-    jumps,
-    hostKeyChecking: checking(read),
+    address: read.text('ansible_host') ?? read.text('ansible_ssh_host'),
+    port: read.port('ansible_port') ?? read.port('ansible_ssh_port') ?? reader(name, { port: args.port }).port('port'),
+    user: read.text('ansible_user') ?? read.text('ansible_ssh_user') ?? args.user,
+    password: read.secret('ansible_password') ?? read.secret('ansible_ssh_pass') ?? read.secret('ansible_ssh_password'),
+    identityFiles: (identity === undefined ? args.identityFiles : [identity])?.map((file) => expandPath(file)),
+    jumps: read.list('farm_jumps') ?? args.jumps,
+    hostKeyChecking: checking(read, args.hostKeyChecking),
     knownHostsFiles: known === undefined ? undefined : [expandPath(known)],
+    timeout: read.seconds('ansible_timeout') ?? read.seconds('ansible_ssh_timeout'),
   }
 }
 
@@ -42,7 +56,7 @@ export function becomeSpec(vars: Vars): Become | undefined {
   if (method !== 'sudo' && method !== 'su' && method !== 'doas') throw read.wrong('ansible_become_method', 'sudo, su or doas')
   const user = read.text('ansible_become_user') ?? 'root'
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(user)) throw read.wrong('ansible_become_user', 'the name of a user')
-  const password = read.secret('ansible_become_password')
+  const password = read.secret('ansible_become_password') ?? read.secret('ansible_become_pass') ?? read.secret('ansible_sudo_pass')
   if (method === 'doas' && password !== undefined) {
     throw new InputError('host-variable', 'ansible_become_password: doas takes no password without a terminal', {
       hint: 'permit it in /etc/doas.conf with `nopass`, or use ansible_become_method: sudo',
@@ -65,8 +79,8 @@ function connectionKind(name: string, read: Reader): 'local' | 'ssh' {
   }
 }
 
-function checking(read: Reader): 'yes' | 'accept-new' | undefined {
-  const value = read.raw('host_key_checking')
+function checking(read: Reader, argument: string | undefined): 'yes' | 'accept-new' | undefined {
+  const value = read.raw('host_key_checking') ?? argument
   if (value === undefined) return undefined
   if (value === true || value === 'yes' || value === 'true') return 'yes'
   if (value === 'accept-new') return 'accept-new'
@@ -85,6 +99,7 @@ interface Reader {
   text(key: string): string | undefined
   secret(key: string): string | undefined
   port(key: string): number | undefined
+  seconds(key: string): number | undefined
   boolean(key: string): boolean | undefined
   list(key: string): readonly string[] | undefined
   wrong(key: string, wanted: string): InputError
@@ -121,6 +136,13 @@ function reader(host: string | undefined, vars: Vars): Reader {
       const port = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
       if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw wrong(key, 'a port from 1 to 65535')
       return port
+    },
+    seconds(key) {
+      const value = raw(key)
+      if (value === undefined) return undefined
+      const seconds = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value
+      if (typeof seconds !== 'number' || !(seconds > 0)) throw wrong(key, 'a number of seconds')
+      return seconds
     },
     boolean(key) {
       const value = raw(key)

@@ -1,5 +1,4 @@
 /** Machines: what a cluster consists of, how its members are defined, awaited, listed and logged in to. */
-export { CONNECTION_VARS } from './access.ts'
 export { overlaps, planCluster, poolDir, poolName, type ClusterPlan, type MachinePlan, type NetworkPlan } from './cluster.ts'
 export { machineUuid, renderDomain, renderNetwork, type DefinitionInput } from './definition.ts'
 export { connectGuest, type GuestAddress } from './guest.ts'

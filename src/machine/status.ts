@@ -1,12 +1,11 @@
 /** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
 import { FarmError, InputError, TaskError } from '../errors.ts'
-import { becomeSpec, bindHost, connect, hostSpec, posixQuote, type Become, type Connection, type Host } from '../host/index.ts'
+import { becomeSpec, bindHost, connect, connectionVars, hostSpec, posixQuote, type Become, type Connection, type Host } from '../host/index.ts'
 import { Hypervisor } from '../hypervisor/index.ts'
 import type { Inventory } from '../inventory/index.ts'
 import { Scope, type Layer } from '../vars/index.ts'
 import { connectGuest } from './guest.ts'
 import { loginKey, ownIdentityFile } from './keys.ts'
-import { CONNECTION_VARS } from './access.ts'
 
 /** One machine. `address` and `port` are as seen from its hypervisor. */
 export interface MachineStatus {
@@ -53,7 +52,7 @@ const accessOf = new WeakMap<MachineStatus, HostAccess>()
 /** How to reach a host and become root there, from its variables. Nothing is opened yet. */
 export function hostAccess(inventory: Inventory, host: string, extraVars: readonly Layer[]): HostAccess {
   const scope = new Scope([...inventory.layers(host), ...extraVars])
-  const vars = Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
+  const vars = connectionVars(scope)
   const spec = hostSpec(host, vars)
   const become = becomeSpec({ ansible_become: true, ...vars })
   return {

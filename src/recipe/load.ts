@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { InputError, UsageError } from '../errors.ts'
 import { expandPath, packagedCode } from '../paths.ts'
 import { nearest } from '../suggest.ts'
+import { importFile } from './import.ts'
 import type { Recipe, Sequence } from './types.ts'
 
 /** What a recipe file holds, with the name under which it is run and the file it came from. */
@@ -62,13 +62,6 @@ export async function findRecipe(name: string): Promise<LoadedRecipe> {
 function packagedFile(name: string): string | undefined {
   if (!/^[\w-]+$/.test(name)) return undefined
   return ['.js', '.ts'].map((extension) => join(packagedCode('recipes'), name + extension)).find((file) => existsSync(file))
-}
-
-/** Node strips types by itself from 22.18 on; below that, and for farm run from source, jiti does. */
-async function importFile(file: string): Promise<Record<string, unknown>> {
-  if (!file.endsWith('.ts') || ('typescript' in process.features && process.features.typescript)) return import(pathToFileURL(file).href) as Promise<Record<string, unknown>>
-  const { createJiti } = await import('jiti')
-  return createJiti(import.meta.url).import<Record<string, unknown>>(file)
 }
 
 function isDescribed(value: unknown): value is { readonly description: string } {

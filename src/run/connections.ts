@@ -1,7 +1,7 @@
 /** One connection to each host for as long as somebody works there, however many tasks are delegated to it. */
-import { becomeSpec, connect, hostSpec, type Become, type Connection } from '../host/index.ts'
-import { CONNECTION_VARS } from '../machine/index.ts'
+import { becomeSpec, connect, connectionVars, hostSpec, type Become, type Connection } from '../host/index.ts'
 import type { StepOptions } from '../recipe/index.ts'
+import type { Scope } from '../vars/index.ts'
 import type { RunVariables } from './variables.ts'
 
 /** A borrowed connection; given back, it is closed when nobody else has it. */
@@ -22,6 +22,8 @@ export class Connections {
   readonly #variables: RunVariables
   readonly #signal: AbortSignal
   readonly #entries = new Map<string, Entry>()
+  /** What scopes say of connections: every task asks. */
+  readonly #read = new WeakMap<Scope, Record<string, unknown>>()
 
   constructor(variables: RunVariables, signal: AbortSignal) {
     this.#variables = variables
@@ -66,6 +68,8 @@ export class Connections {
 
   #vars(host: string): Record<string, unknown> {
     const scope = this.#variables.scope(host)
-    return Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)]))
+    let vars = this.#read.get(scope)
+    if (vars === undefined) this.#read.set(scope, (vars = connectionVars(scope)))
+    return vars
   }
 }

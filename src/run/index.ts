@@ -29,6 +29,9 @@ export async function runRecipes(options: RunOptions): Promise<number> {
   return new Run(options, compiled).run(planned)
 }
 
+/** Hosts with their variables, checked against a recipe's schema. */
+type Ready = ReadonlyMap<string, Readonly<Record<string, unknown>>>
+
 /** What stays the same from recipe to recipe of a run, and what adds up. */
 class Run {
   readonly #options: RunOptions
@@ -50,18 +53,22 @@ class Run {
     const { name, run, check } = this.#options
     const hosts = [...new Set(planned.flat())]
     this.#emit({ type: 'run-start', version: 1, run, recipe: name, hosts, tasks: this.#compiled.flatMap(plannedNames), check })
-    const bad: BadHost[] = []
-    for (const [index, { recipe }] of this.#compiled.entries()) bad.push(...(await checkHosts(recipe, planned[index] ?? [], this.#variables)).bad)
-    if (bad.length > 0) return this.#refuse(bad)
+    const checked = []
+    for (const [index, { recipe }] of this.#compiled.entries()) checked.push(await checkHosts(recipe, planned[index] ?? [], this.#variables))
+    const bad = checked.flatMap((one) => one.bad)
+    if (bad.length > 0) {
+      this.#refused(bad)
+      return this.#end()
+    }
     for (const message of strangers(this.#options)) this.#emit({ type: 'note', level: 'warning', message })
-    for (const [index, compiled] of this.#compiled.entries()) if (!(await this.#recipe(compiled, index))) break
+    for (const [index, compiled] of this.#compiled.entries()) if (!(await this.#recipe(compiled, index === 0, checked[index]?.ready ?? new Map()))) break
     return this.#end()
   }
 
   /** Runs one recipe; false when nothing may follow. */
-  async #recipe(compiled: Compiled, index: number): Promise<boolean> {
+  async #recipe(compiled: Compiled, first: boolean, checked: Ready): Promise<boolean> {
     const { recipe } = compiled
-    const hosts = hostsOf(recipe, this.#options, index === 0).filter((host) => !this.#failed.has(host))
+    const hosts = hostsOf(recipe, this.#options, first).filter((host) => !this.#failed.has(host))
     if (hosts.length === 0) {
       const limit = this.#options.limit === undefined ? '' : ` within --limit ${this.#options.limit}`
       const why = this.#failed.size > 0 ? `no host is left on which "${recipe.description}" could run` : `"${recipe.description}" is left out: no host matches "${recipe.hosts}"${limit}`
@@ -69,7 +76,7 @@ class Run {
       return true
     }
     // Hosts and variables that came to be since the run began are checked now.
-    const { ready, bad } = await checkHosts(recipe, hosts, this.#variables)
+    const { ready, bad } = first ? { ready: checked, bad: [] } : await checkHosts(recipe, hosts, this.#variables)
     if (bad.length > 0) {
       this.#refused(bad)
       return false
@@ -88,7 +95,7 @@ class Run {
   }
 
   /** Runs one batch of hosts; false when nothing may follow it. */
-  async #batch(compiled: Compiled, hosts: readonly string[], ready: ReadonlyMap<string, Readonly<Record<string, unknown>>>): Promise<boolean> {
+  async #batch(compiled: Compiled, hosts: readonly string[], ready: Ready): Promise<boolean> {
     const { signal, forks, projectDir } = this.#options
     const batch = new Batch(compiled.recipe, hosts, forks)
     const connections = new Connections(this.#variables, signal)
@@ -118,11 +125,6 @@ class Run {
     for (const code of codes) this.#codes.add(code)
     if (failed) this.#failed.add(host)
     if (undone.length > 0) this.#undone[host] = undone
-  }
-
-  #refuse(bad: readonly BadHost[]): number {
-    this.#refused(bad)
-    return this.#end()
   }
 
   #refused(bad: readonly BadHost[]): void {

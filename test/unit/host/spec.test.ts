@@ -37,6 +37,7 @@ describe('inventory variables of a host', () => {
       jumps: ['a@one:22', 'two'],
       hostKeyChecking: 'yes',
       knownHostsFiles: ['/known'],
+      timeout: undefined,
     })
   })
 
@@ -111,5 +112,36 @@ describe('a generated key pair', () => {
     } finally {
       rmSync(dir, { recursive: true })
     }
+  })
+})
+
+describe('what inventories say in older words', () => {
+  it('is understood', () => {
+    const spec = hostSpec('web1', { ansible_ssh_host: '10.0.0.5', ansible_ssh_port: 2222, ansible_ssh_user: 'admin', ansible_private_key_file: '/k', ansible_timeout: '7' })
+    assert.deepEqual([spec.address, spec.port, spec.user, spec.identityFiles, spec.timeout], ['10.0.0.5', 2222, 'admin', ['/k'], 7])
+    assert.equal(becomeSpec({ ansible_become: true, ansible_become_pass: 'x' })?.password, 'x')
+  })
+
+  const args = (text: string): ReturnType<typeof hostSpec> => hostSpec('web1', { ansible_ssh_common_args: text })
+
+  it('jump hosts stand in the arguments of ssh', () => {
+    assert.deepEqual(args('-J a@one:22,two').jumps, ['a@one:22', 'two'])
+    assert.deepEqual(args('-o ProxyJump=one -o ControlMaster=auto -C').jumps, ['one'])
+    assert.deepEqual(args(`-o ProxyCommand="ssh -W %h:%p -q -p 2222 bob@gate"`).jumps, ['bob@gate:2222'])
+    assert.deepEqual(args(`-o 'ProxyJump one'`).jumps, ['one'])
+  })
+
+  it('keys, ports and known hosts do, too', () => {
+    const spec = args('-i /key -p 2222 -o User=bob -o UserKnownHostsFile=/known -o StrictHostKeyChecking=accept-new')
+    assert.deepEqual([spec.identityFiles, spec.port, spec.user, spec.knownHostsFiles, spec.hostKeyChecking], [['/key'], 2222, 'bob', ['/known'], 'accept-new'])
+  })
+
+  it('what would switch off the checking of host keys is refused', () => {
+    assert.throws(() => args('-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null'), { code: 'host-key-checking' })
+  })
+
+  it('what farm cannot follow is refused, and not left out in silence', () => {
+    assert.throws(() => args('-o ProxyCommand="nc %h %p"'), { code: 'host-variable', message: /ansible_ssh_common_args: .*ProxyCommand/ })
+    assert.throws(() => args('-o Ciphers=aes128-ctr'), { message: /Ciphers/ })
   })
 })
