@@ -93,7 +93,7 @@ test('an interruption ends the command that runs, skips the rest, and exits with
     await sleeping
   })
   const started = performance.now()
-  const { code, events, ends } = await run(simple([long, write('six')]), { signal: stop.signal })
+  const { code, ends } = await run(simple([long, write('six')]), { signal: stop.signal })
   assert.equal(code, 130)
   assert.deepEqual(ends, ['a sleep failed'])
   assert.ok(performance.now() - started < 60_000)
@@ -105,7 +105,7 @@ test('an extra variable that looks mistyped is pointed out', async () => {
 })
 
 test('a host that cannot be reached is unreachable, with exit code 4', async () => {
-  const { code, events, ends } = await run(simple([write('seven')]), { extra: ['ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1'] })
+  const { code, ends } = await run(simple([write('seven')]), { extra: ['ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1'] })
   assert.equal(code, 4)
   assert.deepEqual(ends, ['a write seven unreachable'])
 })
