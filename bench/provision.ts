@@ -7,14 +7,14 @@
  */
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { packageRoot } from '../src/paths.ts'
 import { must, type Lab } from '../test/lab/index.ts'
 import { assertExit, eventsOf, type Run } from '../test/e2e/farm.ts'
 import { WINDS } from '../test/e2e/project.ts'
 import { setStage, type Stage } from '../test/e2e/rig.ts'
-import { figure, figuresTable, type Figure } from './figures.ts'
-import type { FloorInput } from './floor.ts'
+import { figure, figuresTable, type Figure } from './parts/figures.ts'
+import type { FloorInput } from './parts/floor.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const LOADER = SELF.endsWith('.ts') ? ['--import', 'jiti/register'] : []
@@ -97,7 +97,7 @@ async function measureFloor({ farm, host, lab }: Stage): Promise<number> {
     machines.push({ name, address, port, user, hostKey: hostKeys[0] ?? '', identityFile: identityFile ?? join(lab.home, '.ssh/anemoi_rsa'), consoleLog, mac, document })
   }
   const input: FloorInput = { address: host.address, network: 'anemoi', machines }
-  const argv = [process.execPath, ...LOADER, SELF.replace('provision', 'floor')]
+  const argv = [process.execPath, ...LOADER, join(dirname(SELF), 'parts', basename(SELF).replace('provision', 'floor'))]
   const result = await lab.controller(argv, { cwd: packageRoot, input: JSON.stringify(input), timeout: 600_000 })
   assertExit(result, 0)
   await host.must(WINDS.map((name) => `virsh -q destroy ${name}`).join('; '))

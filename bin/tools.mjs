@@ -28,6 +28,7 @@ const PACKAGES = {
   nft: 'nftables',
   openssl: 'openssl',
   ping: 'iputils-ping',
+  busybox: 'busybox-static',
 }
 
 /** Installs the packages of missing programs when that is possible without a question; else names them and ends. */

@@ -19,6 +19,12 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
+/** What a shell reports of a program that a signal ended: 128 and the signal's number. */
+export const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+/** The signals that end a run in order. */
+export type EndingSignal = keyof typeof SIGNAL_EXIT
+
 /** A place in a file: line and column count from 1. */
 export interface Location {
   readonly file: string
@@ -106,10 +112,14 @@ export class TaskError extends FarmError {
   }
 }
 
-/** The user, or a signal, ended the run (130). */
+/** The user, or a signal, ended the run: 130, or what {@link SIGNAL_EXIT} has for `signal`. */
 export class InterruptedError extends FarmError {
-  constructor(message = 'interrupted', facts?: ErrorFacts) {
-    super('interrupted', EXIT.interrupted, message, facts)
+  readonly signal: EndingSignal
+
+  constructor(message = 'interrupted', facts?: ErrorFacts & { readonly signal?: EndingSignal | undefined }) {
+    const signal = facts?.signal ?? 'SIGINT'
+    super('interrupted', SIGNAL_EXIT[signal], message, facts)
+    this.signal = signal
   }
 }
 

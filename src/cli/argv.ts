@@ -113,10 +113,13 @@ function valueOf(name: string, option: Option | undefined, read: unknown): unkno
       return all.length
     case 'list':
       return all.map(String)
+    case 'words':
+      return all.flatMap((text) => String(text).split(',')).map((word) => word.trim()).filter(Boolean)
     default: {
       if (all.length > 1) throw new UsageError('repeated-option', `option --${name} is given ${all.length} times`, { hint: 'it takes one value: keep the one that you mean' })
       const [text] = all
-      return text === undefined || option?.kind !== 'integer' ? text : toInteger(name, String(text), option)
+      if (text === undefined || option === undefined) return text
+      return option.kind === 'integer' ? toInteger(name, String(text), option) : toChoice(name, String(text), option)
     }
   }
 }
@@ -126,6 +129,13 @@ function toInteger(name: string, text: string, { least = -Infinity, most = Infin
   if (Number.isSafeInteger(number) && number >= least && number <= most) return number
   const range = most === Infinity ? (least === -Infinity ? '' : ` of at least ${least}`) : ` from ${least} to ${most}`
   throw new UsageError('bad-number', `option --${name} takes a whole number${range}; got "${text}"`)
+}
+
+function toChoice(name: string, text: string, { choices }: Option): string {
+  if (choices === undefined || choices.includes(text)) return text
+  const near = nearest(text, choices)
+  const known = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`
+  throw new UsageError('bad-choice', `option --${name} takes ${known}; got "${text}"`, near === undefined ? {} : { hint: `did you mean ${near}?` })
 }
 
 function takesValue(option: Option | undefined): boolean {

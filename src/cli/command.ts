@@ -15,6 +15,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted when the user interrupts. */
   readonly signal: AbortSignal
+  /** Says that farm was interrupted; a command that shows something else meanwhile puts its own way of saying things in its place. */
+  readonly interrupted?: { say(line: string): void }
 }
 
 /** All that a command has in its hands. */
@@ -22,6 +24,8 @@ export interface CommandContext<T extends OptionTable = OptionTable> {
   readonly options: OptionValues<T> & OptionValues<typeof GLOBAL_OPTIONS>
   readonly words: readonly string[]
   readonly rest: readonly string[] | undefined
+  /** All arguments of farm, as they were typed. */
+  readonly argv: readonly string[]
   readonly io: Io
   readonly engine: Engine
   /** Writes lines to standard output. */
@@ -45,6 +49,8 @@ export interface Command {
   readonly words?: readonly [least: number, most: number]
   /** After so many words everything belongs to another program. */
   readonly ownWords?: number
+  /** What stands behind `--` belongs to another program. */
+  readonly ownRest?: boolean
   /** Resolves with the exit code. */
   run(context: CommandContext): Promise<number>
 }

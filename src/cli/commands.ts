@@ -5,6 +5,8 @@ import { nearest } from '../suggest.ts'
 
 const LOADERS: Readonly<Record<string, () => Promise<{ readonly default: Command }>>> = {
   run: () => import('./commands/run.ts'),
+  exec: () => import('./commands/exec.ts'),
+  log: () => import('./commands/log.ts'),
   list: () => import('./commands/list.ts'),
   describe: () => import('./commands/describe.ts'),
   status: () => import('./commands/status.ts'),

@@ -7,16 +7,19 @@ import type { EventSink } from '../events.ts'
 import { shellQuote } from '../quote.ts'
 import type { HostSpec } from '../host/index.ts'
 import type { Check } from '../hypervisor/index.ts'
-import type { Inventory } from '../inventory/index.ts'
+import type { ExplainedVariable, Inventory } from '../inventory/index.ts'
 import type { MachineStatus } from '../machine/index.ts'
-import type { LoadedRecipe, Recipe } from '../recipe/index.ts'
+import type { LoadedRecipe, Step } from '../recipe/index.ts'
+import type { Plan } from '../run/index.ts'
 import type { Layer, Scope, VarDescription } from '../vars/index.ts'
 
-export type { Check, HostSpec, LoadedRecipe, MachineStatus, VarDescription }
+export type { Check, HostSpec, LoadedRecipe, MachineStatus, Plan, Step, VarDescription }
 
-/** An inventory with what the command line lays over it. */
+/** An inventory with what the command line lays under and over it. */
 export interface Farm {
   readonly inventory: Inventory
+  /** Below everything else: how hosts are reached where the inventory does not say. */
+  readonly defaults: readonly Layer[]
   readonly extraVars: readonly Layer[]
   /** What is no error and should be said. */
   readonly warnings: readonly string[]
@@ -28,12 +31,38 @@ export interface Machines {
   readonly unreachable: readonly { readonly host: string; readonly error: unknown }[]
 }
 
+/** What opens encrypted variables, each for the vaults of an id, or for all. */
+export interface VaultKeys {
+  readonly typed: readonly { readonly id: string | undefined; readonly password: string }[]
+  readonly files: readonly { readonly id: string | undefined; readonly file: string }[]
+}
+
+/** What the command line says beside inventories and extra variables. */
+export interface FarmExtras {
+  /** Variables below all others. */
+  readonly defaults: Readonly<Record<string, unknown>>
+  /** Variables above all others, never treated as templates. */
+  readonly passwords: Readonly<Record<string, string>>
+  readonly vault: VaultKeys | undefined
+}
+
+/** What decides which tasks run on which hosts. */
+export interface PlanRequest {
+  readonly recipe: Pick<LoadedRecipe, 'name' | 'recipes'>
+  readonly limit: string | undefined
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+  readonly startAt: string | undefined
+  readonly allowUnknownTags: boolean
+}
+
 /** What one run is to do. */
-export interface RunRequest {
-  readonly recipe: LoadedRecipe
-  readonly hosts: readonly string[]
+export interface RunRequest extends PlanRequest {
+  /** The run's id. */
+  readonly run: string
   readonly check: boolean
   readonly forks: number
+  readonly forceHandlers: boolean
   readonly sink: EventSink
   readonly signal: AbortSignal
   /** How the user calls farm again with the same inventory. */
@@ -42,18 +71,20 @@ export interface RunRequest {
 
 /** The layers below, as commands see them. Everything rejects with FarmErrors. */
 export interface Engine {
-  openFarm(sources: readonly string[], extraVars: readonly string[]): Promise<Farm>
+  openFarm(sources: readonly string[], extraVars: readonly string[], extras: FarmExtras): Promise<Farm>
   /** Names of hosts that a pattern and a limit select, in inventory order. */
   selectHosts(farm: Farm, pattern: string, limit: string | undefined): Promise<readonly string[]>
-  /** What `ansible-inventory --list` prints. */
-  inventoryList(farm: Farm): Promise<unknown>
+  /** What `ansible-inventory --list` prints, of the hosts that are named or of all. */
+  inventoryList(farm: Farm, hosts?: readonly string[]): Promise<unknown>
   /** What `ansible-inventory --host` prints: a host's variables as they are written. */
   hostVars(farm: Farm, host: string): Promise<Readonly<Record<string, unknown>>>
   hostSpec(farm: Farm, host: string): Promise<HostSpec>
   recipeNames(): Promise<readonly string[]>
   listRecipes(): Promise<readonly LoadedRecipe[]>
   findRecipe(name: string): Promise<LoadedRecipe>
-  describeVars(recipe: Recipe): Promise<readonly VarDescription[]>
+  describeVars(recipe: LoadedRecipe): Promise<readonly VarDescription[]>
+  /** What a run would do; reaches no host. */
+  plan(farm: Farm, request: PlanRequest): Promise<Plan>
   run(farm: Farm, request: RunRequest): Promise<number>
   machines(farm: Farm, signal: AbortSignal): Promise<Machines>
   /**
@@ -63,6 +94,12 @@ export interface Engine {
   ssh(machine: MachineStatus, command: readonly string[] | undefined, signal: AbortSignal): Promise<number>
   console(machine: MachineStatus, signal: AbortSignal): Promise<number>
   doctor(farm: Farm, host: string, signal: AbortSignal): Promise<readonly Check[]>
+  /** The lines of `ansible-inventory --graph`. */
+  inventoryGraph(farm: Farm, group: string | undefined, options: { readonly vars: boolean; readonly hosts?: readonly string[] | undefined }): Promise<readonly string[]>
+  /** What `ansible-inventory --yaml` prints: all hosts, those named, or the variables of one. */
+  inventoryYaml(farm: Farm, options: { readonly host?: string | undefined; readonly hosts?: readonly string[] | undefined }): Promise<string>
+  /** Every layer that sets a host's variables: those named, or all. */
+  explainVars(farm: Farm, host: string, names: readonly string[]): Promise<readonly ExplainedVariable[]>
 }
 
 /**
@@ -84,18 +121,22 @@ const load = {
  * function that it rewrites for it.
  */
 export const layers: Engine = {
-  async openFarm(sources, extraVars) {
-    const [{ loadInventory }, { parseExtraVars }] = await Promise.all([load.inventory(), load.vars()])
+  async openFarm(sources, extraVars, { defaults, passwords, vault }) {
+    const [{ loadInventory }, { layerOf, parseExtraVars, Unsafe }] = await Promise.all([load.inventory(), load.vars()])
+    if (vault !== undefined) await useVault(vault)
     const [inventory, parsed] = await Promise.all([loadInventory(sources, { cwd: process.cwd() }), parseExtraVars(extraVars, process.cwd())])
+    const layer = (name: string, values: Readonly<Record<string, unknown>>): Layer[] => (Object.keys(values).length === 0 ? [] : [layerOf(name, values)])
+    // A password is no template, whatever braces are in it.
+    const typed = Object.fromEntries(Object.entries(passwords).map(([name, password]) => [name, new Unsafe(password)]))
     const warnings = inventory.warnings.map(({ message, location }) => (location === undefined ? message : `${formatLocation(location)}: ${message}`))
-    return { inventory, extraVars: parsed, warnings }
+    return { inventory, defaults: layer('the command line', defaults), extraVars: [...parsed, ...layer('a password prompt', typed)], warnings }
   },
   selectHosts: ({ inventory }, pattern, limit) => Promise.resolve().then(() => inventory.select(pattern, limit)),
-  inventoryList: ({ inventory, extraVars }) => Promise.resolve().then(() => inventory.toList(extraVars)),
+  inventoryList: ({ inventory, extraVars }, hosts) => Promise.resolve().then(() => inventory.toList({ extra: extraVars, hosts })),
   hostVars: ({ inventory, extraVars }, host) => Promise.resolve().then(() => inventory.toHost(host, extraVars)),
   async hostSpec(farm, host) {
-    const [{ hostSpec }, { CONNECTION_VARS }, scope] = await Promise.all([load.host(), load.machine(), scopeOf(farm, host)])
-    return hostSpec(host, Object.fromEntries(CONNECTION_VARS.filter((name) => scope.has(name)).map((name) => [name, scope.get(name)])))
+    const [{ connectionVars, hostSpec }, scope] = await Promise.all([load.host(), scopeOf(farm, host)])
+    return hostSpec(host, connectionVars(scope))
   },
   async recipeNames() {
     return (await load.recipe()).recipeNames()
@@ -107,11 +148,16 @@ export const layers: Engine = {
     return (await load.recipe()).findRecipe(name)
   },
   async describeVars(recipe) {
-    return (await load.vars()).describeVars(recipe.vars)
+    const [{ describeVars }, { varsOf }] = await Promise.all([load.vars(), load.recipe()])
+    return describeVars(varsOf(recipe))
   },
-  async run({ inventory, extraVars }, { recipe: { name, recipe }, ...request }) {
-    const { runRecipe } = await load.run()
-    return runRecipe({ name, recipe, inventory, extraVars, projectDir: process.cwd(), ...request })
+  async plan({ inventory, defaults, extraVars }, { recipe: { name, recipes }, ...request }) {
+    const { planRun } = await load.run()
+    return planRun({ name, recipes, inventory, defaults, extraVars, ...request })
+  },
+  async run({ inventory, defaults, extraVars }, { recipe: { name, recipes }, ...request }) {
+    const { runRecipes } = await load.run()
+    return runRecipes({ name, recipes, inventory, defaults, extraVars, projectDir: process.cwd(), ...request })
   },
   async machines({ inventory, extraVars }, signal) {
     return (await load.machine()).machinesOf(inventory, extraVars, signal)
@@ -134,6 +180,23 @@ export const layers: Engine = {
       await connection.close()
     }
   },
+  inventoryGraph: ({ inventory, extraVars }, group, { vars, hosts }) => Promise.resolve().then(() => inventory.toGraph(group, { vars, hosts, extra: extraVars })),
+  async inventoryYaml({ inventory, extraVars }, { host, hosts }) {
+    const { yamlText } = await load.inventory()
+    return yamlText(host === undefined ? inventory.toTree({ extra: extraVars, hosts }) : inventory.toHostTree(host, extraVars))
+  },
+  async explainVars({ inventory, defaults, extraVars }, host, names) {
+    const { explainVariables } = await load.inventory()
+    return explainVariables(inventory, host, names, { defaults, extra: extraVars })
+  },
+}
+
+async function useVault({ typed, files }: VaultKeys): Promise<void> {
+  const { useKeyring, VaultKeyring } = await load.vars()
+  const keyring = new VaultKeyring(process.env)
+  for (const { id, password } of typed) keyring.add(password, id)
+  for (const { id, file } of files) keyring.addFile(file, { id })
+  useKeyring(keyring)
 }
 
 async function scopeOf({ inventory, extraVars }: Farm, host: string): Promise<Scope> {

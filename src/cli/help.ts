@@ -1,5 +1,5 @@
 /** Help, written from the commands' own tables. */
-import { paint, pad, width } from '../report/index.ts'
+import { paint, pad, width, wrap } from '../report/index.ts'
 import type { Command } from './command.ts'
 import { COMMAND_NAMES, loadCommand } from './commands.ts'
 import { GLOBAL_OPTIONS, type Option, type OptionTable } from './options.ts'
@@ -25,25 +25,41 @@ export async function overview(colour: boolean): Promise<string[]> {
   ]
 }
 
-/** One command's page. */
+/** One command's page: options without a heading of their own first. */
 export function commandHelp(command: Command, colour: boolean): string[] {
+  const table: OptionTable = { ...command.options, ...GLOBAL_OPTIONS, ...command.options }
+  const groups = new Map<string, [string, Option][]>()
+  for (const entry of Object.entries(table)) {
+    const group = entry[1].group ?? GENERAL
+    groups.set(group, [...(groups.get(group) ?? []), entry])
+  }
+  const general = groups.get(GENERAL) ?? []
+  groups.delete(GENERAL)
   return [
     `${command.summary[0]?.toUpperCase() ?? ''}${command.summary.slice(1)}.`,
     '',
     heading('Usage', colour),
-    `  farm ${command.name}${command.usage === '' ? '' : ` ${command.usage}`}`,
-    ...(command.about === undefined ? [] : ['', ...command.about.split('\n')]),
-    '',
-    heading('Options', colour),
-    ...optionLines({ ...command.options, ...GLOBAL_OPTIONS }, colour),
+    ...wrap(`farm ${command.name} ${command.usage}`.trimEnd(), WIDTH - 6).map((text, index) => (index === 0 ? '  ' : '      ') + text),
+    ...(command.about === undefined ? [] : ['', ...command.about.split('\n').flatMap((text) => wrap(text, WIDTH))]),
+    ...[[GENERAL, general] as const, ...groups].flatMap(([title, options]) => ['', heading(title, colour), ...options.flatMap(([name, option]) => optionLines(name, option, colour))]),
     ...(command.examples.length === 0 ? [] : ['', heading('Examples', colour), ...exampleLines(command.examples)]),
   ]
 }
 
-function optionLines(table: OptionTable, colour: boolean): string[] {
-  const rows = Object.entries(table).map(([name, option]) => [spelling(name, option), option.help] as const)
-  const columns = Math.max(...rows.map(([spelled]) => spelled.length))
-  return rows.map(([spelled, help]) => `  ${paint('cyan', pad(spelled, columns), colour)}  ${help}`)
+/** Headings without a name of their own. */
+const GENERAL = 'Options'
+/** Columns of a page: what every terminal has. */
+const WIDTH = 80
+/** Columns of an option's spelling, the same on all pages; a longer one has a line of its own. */
+const SPELLING = 26
+
+function optionLines(name: string, option: Option, colour: boolean): string[] {
+  const spelled = spelling(name, option)
+  const [first = '', ...more] = wrap(option.help, WIDTH - SPELLING - 4)
+  const margin = ' '.repeat(SPELLING + 4)
+  const lines = more.map((text) => margin + text)
+  if (width(spelled) > SPELLING) return [`  ${paint('cyan', spelled, colour)}`, margin + first, ...lines]
+  return [`  ${paint('cyan', pad(spelled, SPELLING), colour)}  ${first}`, ...lines]
 }
 
 function spelling(name: string, { short, value }: Option): string {
@@ -52,7 +68,8 @@ function spelling(name: string, { short, value }: Option): string {
 
 function exampleLines(examples: Command['examples']): string[] {
   const columns = Math.max(...examples.map(([typed]) => width(typed)))
-  return examples.map(([typed, meaning]) => `  ${pad(typed, columns)}  ${meaning}`)
+  if (examples.every(([, meaning]) => columns + 4 + width(meaning) <= WIDTH)) return examples.map(([typed, meaning]) => `  ${pad(typed, columns)}  ${meaning}`)
+  return examples.flatMap(([typed, meaning]) => [`  ${typed}`, `      ${meaning}`])
 }
 
 function heading(text: string, colour: boolean): string {

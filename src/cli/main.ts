@@ -3,8 +3,9 @@
  * what commands do stands in commands/, what they ask of the layers below in engine.ts.
  */
 import { EXIT, FarmError, InterruptedError, UsageError } from '../errors.ts'
-import { toFailure } from '../failure.ts'
+import { interruptedExitCode, toFailure } from '../failure.ts'
 import { formatFailure, wantsColour } from '../report/index.ts'
+import { mask, masked } from '../secrets.ts'
 import { parseArgv } from './argv.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { loadCommand } from './commands.ts'
@@ -17,8 +18,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr, env } = process
   quietBrokenPipe(stdout)
   quietBrokenPipe(stderr)
-  using interruption = listenForInterruption((line) => { stderr.write(`${line}\n`) })
-  const io: Io = { stdin, stdout, stderr, env, signal: interruption.signal }
+  const interrupted = { say: (line: string): void => { stderr.write(`farm: ${line}\n`) } }
+  using interruption = listenForInterruption((line) => { interrupted.say(line) })
+  const io: Io = { stdin, stdout, stderr, env, signal: interruption.signal, interrupted }
   // What is thrown beside all promises (a socket's event without a listener) would end with a stack and nothing else.
   process.on('uncaughtException', (error) => {
     tell(error, argv, io)
@@ -33,8 +35,10 @@ export async function runFarm(argv: readonly string[], io: Io, engine: Engine = 
   try {
     return await dispatch(argv, io, engine)
   } catch (thrown) {
-    const error = io.signal.aborted && !(thrown instanceof FarmError) ? new InterruptedError() : thrown
+    const reason: unknown = io.signal.reason
+    const error = io.signal.aborted && !(thrown instanceof FarmError) ? (reason instanceof InterruptedError ? reason : new InterruptedError()) : thrown
     tell(error, argv, io)
+    if (error instanceof InterruptedError) return interruptedExitCode(io.signal) ?? error.exitCode
     return error instanceof FarmError ? error.exitCode : EXIT.unexpected
   }
 }
@@ -45,18 +49,19 @@ async function dispatch(argv: readonly string[], io: Io, engine: Engine): Promis
   const named = options.version ? 'version' : options.help ? 'help' : (words[0] ?? 'help')
   const command = await loadCommand(named, () => engine.recipeNames())
   const given = options.help && words[0] !== undefined ? [words[0]] : rest
-  const parsed = parseArgv(given, { ...command.options, ...GLOBAL_OPTIONS }, command.ownWords)
+  const parsed = parseArgv(given, { ...GLOBAL_OPTIONS, ...command.options }, command.ownWords)
   if (parsed.options.help) return showHelp(command, io)
   checkWords(command, parsed.words, parsed.rest)
-  const print = (...lines: readonly string[]): void => { io.stdout.write(lines.map((line) => `${line}\n`).join('')) }
+  const print = (...lines: readonly string[]): void => { io.stdout.write(lines.map((line) => `${mask(line)}\n`).join('')) }
   const context = {
     options: { ...parsed.options, verbose: parsed.options.verbose + options.verbose },
     words: parsed.words,
     rest: parsed.rest,
+    argv,
     io,
     engine,
     print,
-    printJson: (value: unknown) => { print(JSON.stringify(value, null, 2)) },
+    printJson: (value: unknown) => { print(JSON.stringify(masked(value), null, 2)) },
   }
   // Why: TypeScript cannot see that `parsed` came from the command's own table.
   const code = await command.run(context as unknown as CommandContext)
@@ -70,10 +75,10 @@ async function showHelp(command: Command, io: Io): Promise<number> {
   return EXIT.done
 }
 
-function checkWords({ name, usage, words: bounds = [0, 0], ownWords }: Command, words: readonly string[], rest: readonly string[] | undefined): void {
+function checkWords({ name, usage, words: bounds = [0, 0], ownWords, ownRest = false }: Command, words: readonly string[], rest: readonly string[] | undefined): void {
   const [least, most] = bounds
   const hint = `usage: farm ${name}${usage === '' ? '' : ` ${usage}`}`
-  const extra = words[most] ?? (ownWords === undefined ? rest?.[0] : undefined)
+  const extra = words[most] ?? (ownWords === undefined && !ownRest ? rest?.[0] : undefined)
   if (words.length < least) throw new UsageError('missing-word', `farm ${name} needs ${usage.replace(/^(\[\S*( \S+)?\]…? )*/u, '').split(' ')[0] ?? 'a name'}`, { hint })
   if (extra !== undefined) throw new UsageError('needless-word', `farm ${name} does not know what to do with "${extra}"`, { hint })
   if (words.includes('')) throw new UsageError('empty-word', 'an argument is empty', { hint })
@@ -82,17 +87,17 @@ function checkWords({ name, usage, words: bounds = [0, 0], ownWords }: Command, 
 /** Tells people what went wrong. An unexpected error is a defect of farm: its stack is shown to those who ask for it. */
 function tell(error: unknown, argv: readonly string[], io: Io): void {
   const colour = wantsColour(io.env, io.stderr)
-  const lines = formatFailure(toFailure(error), { colour })
+  const lines = formatFailure(masked(toFailure(error)), { colour })
   if (!(error instanceof FarmError)) {
     const debug = (io.env['FARM_DEBUG'] ?? '') !== '' || argv.some((word) => /^-v{2,}$/u.test(word)) || argv.filter((word) => word === '-v' || word === '--verbose').length > 1
-    if (debug && error instanceof Error) lines.push(...(error.stack ?? '').split('\n').map((line) => `  ${line}`))
+    if (debug && error instanceof Error) lines.push(...mask(error.stack ?? '').split('\n').map((line) => `  ${line}`))
   }
   io.stderr.write(`${lines.join('\n')}\n`)
 }
 
-/** `farm list | head -1` closes the pipe: nobody reads any more, which is no error and no reason to leave work half done. */
+/** Nobody reads any more (`farm list | head -1` closes the pipe, a terminal hangs up): no error, and no reason to leave work half done. */
 function quietBrokenPipe(stream: NodeJS.WriteStream): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+    if (!['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'].includes(error.code ?? '')) throw error
   })
 }

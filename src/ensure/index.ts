@@ -4,12 +4,51 @@
  */
 import { z } from 'zod'
 import { InputError } from '../errors.ts'
+import { archive } from './archive.ts'
+import { block } from './block.ts'
+import { command } from './command.ts'
+import { copy } from './copy.ts'
+import { directory } from './directory.ts'
+import { download } from './download.ts'
+import { fetch } from './fetch.ts'
+import { file } from './file.ts'
+import { firewall } from './firewall.ts'
+import { git } from './git.ts'
+import { group } from './group.ts'
+import { line } from './line.ts'
+import { explainIssues } from './issues.ts'
+import { link } from './link.ts'
+import { packages } from './package.ts'
 import type { EnsureContext, Ensured, Primitive } from './primitive.ts'
+import { service } from './service.ts'
+import { sysctl } from './sysctl.ts'
+import { template } from './template.ts'
+import { user } from './user.ts'
 
+export { installScript, MANAGER_PROGRAMS, type PackageManager } from './package-managers.ts'
 export type { EnsureContext, Ensured, Primitive } from './primitive.ts'
 
 /** All primitives by name. */
-export const primitives = {} as const satisfies Readonly<Record<string, Primitive<never>>>
+export const primitives = {
+  archive,
+  block,
+  command,
+  copy,
+  directory,
+  download,
+  fetch,
+  file,
+  firewall,
+  git,
+  group,
+  line,
+  link,
+  package: packages,
+  service,
+  sysctl,
+  template,
+  user,
+} as const satisfies Readonly<Record<string, Primitive>>
 
 type Primitives = typeof primitives
 
@@ -27,5 +66,5 @@ export function bindEnsure(context: EnsureContext): Ensure {
 function check(name: string, schema: z.ZodType, args: unknown): unknown {
   const { data, error } = schema.safeParse(args)
   if (error === undefined) return data
-  throw new InputError('primitive', `ensure.${name}: ${error.issues.map((issue) => `${issue.path.join('.') || 'arguments'}: ${issue.message}`).join('; ')}`)
+  throw new InputError('primitive', `ensure.${name}: ${explainIssues(error).join('; ')}`)
 }

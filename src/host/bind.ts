@@ -2,6 +2,7 @@
 import { readState, writeState } from './files.ts'
 import { spawnAs } from './privilege.ts'
 import { createShell, firstLine } from './shell.ts'
+import { diverted } from './transfer.ts'
 import type { Become, Connection, Host, Recorder } from './types.ts'
 
 /** Bytes kept of what a changing command prints: its end, for errors. What is kept of a query is all. */
@@ -35,6 +36,7 @@ export function bindHost(connection: Connection, { name = connection.spec.name, 
     connection,
     check,
     query,
+    queryInto: (sink) => createShell({ ...engine, keep: 0, spawn: (script) => diverted(engine.spawn(script), sink) }),
     $: createShell({ ...engine, keep: KEEP.change, starting, line }),
     async change(change, run) {
       recorder.changed(change, !check)
@@ -43,7 +45,7 @@ export function bindHost(connection: Connection, { name = connection.spec.name, 
     },
     readFile: async (path) => (await readState(query, name, path))?.content,
     async writeFile(path, content, { mode = 0o644 } = {}) {
-      if (!check) await writeState(silent, name, path, content, mode)
+      if (!check) await writeState(silent, name, path, content, { mode })
     },
     async ensureFile(path, content, { mode = 0o644, title = path } = {}) {
       const before = await readState(query, name, path)

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
+import { onAbort } from './abort.ts'
 import type { Connection, HostSpec, RemoteProcess } from './types.ts'
 
 /** Connects to the controller: nothing to open, nothing to lose. */
@@ -51,7 +52,7 @@ export function dialTcp(host: string, address: string, port: number, { timeout =
     const socket = connect({ host: address, port, noDelay: true })
     const finish = (reason?: string, cause?: unknown): void => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', aborted)
+      forget()
       socket.removeAllListeners('error')
       if (reason === undefined) return resolve(socket)
       socket.on('error', () => undefined).destroy()
@@ -59,10 +60,10 @@ export function dialTcp(host: string, address: string, port: number, { timeout =
     }
     const aborted = (): void => finish('interrupted', signal?.reason)
     const timer = setTimeout(() => finish(`no answer within ${timeout / 1000} s`), timeout)
+    const forget = onAbort(signal, aborted)
     socket.once('connect', () => finish())
     socket.once('error', (error) => finish(explain(error), error))
     if (signal?.aborted) aborted()
-    else signal?.addEventListener('abort', aborted)
   })
 }
 

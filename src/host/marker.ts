@@ -10,24 +10,39 @@ export interface Marker {
   /** The script with the marker before it. */
   readonly script: string
   /** Watches a stream for the marker. Calls `before` with all that came so far, as latin1, until it is there; then `begun`, once. */
-  watch(stderr: Readable, handlers: { before?(said: string): void; begun(pid: number, said: string, rest: Buffer): void }): void
+  watch(stderr: Readable, handlers: { before?(said: string): void; begun(beginning: Beginning): void }): void
 }
+
+/** How a script began. */
+export interface Beginning {
+  readonly pid: number
+  /** The login shell, as SHELL has it: over SSH that is what the server starts commands with. */
+  readonly shell: string
+  /** What came before the marker, as latin1, and what came after it so far. */
+  readonly said: string
+  readonly rest: Buffer
+}
+
+// One random number for the process and a count: no two scripts share a marker, and nobody can know one beforehand.
+const process = randomBytes(8).toString('hex')
+let count = 0
 
 /** Puts a marker before a script. */
 export function marked(script: string): Marker {
-  const token = `farm-${randomBytes(8).toString('hex')}`
-  const pattern = new RegExp(`${token}-(\\d+)\\n`)
+  const token = `farm-${process}-${(count += 1)}-`
   return {
     // The new line matters: a syntax error further down must not keep the marker from being printed.
-    script: `printf '%s-%s\\n' ${token} $$ >&2\n${script}`,
+    script: `printf '%s%s-%s\\n' ${token} $$ "\${SHELL-}" >&2\n${script}`,
     watch(stderr, { before, begun }) {
       let said = ''
       const listen = (chunk: Buffer): void => {
         said += chunk.toString('latin1')
-        const found = pattern.exec(said)
-        if (found === null) return before?.(said)
+        const at = said.indexOf(token)
+        const end = at < 0 ? -1 : said.indexOf('\n', at)
+        if (end < 0) return before?.(said)
         stderr.removeListener('data', listen)
-        begun(Number(found[1]), said.slice(0, found.index), Buffer.from(said.slice(found.index + found[0].length), 'latin1'))
+        const [pid = '', ...shell] = said.slice(at + token.length, end).split('-')
+        begun({ pid: Number(pid), shell: shell.join('-'), said: said.slice(0, at), rest: Buffer.from(said.slice(end + 1), 'latin1') })
       }
       stderr.on('data', listen)
     },

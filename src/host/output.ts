@@ -1,52 +1,39 @@
 /** What is kept of a command's output, and how it becomes lines. */
 import { StringDecoder } from 'node:string_decoder'
 
-/** The arrays into which zx collects output; their `push` is ours. */
+/** What is kept of a command's outputs, in the shape from which zx reads it. */
 export interface Store {
   readonly stdout: Buffer[]
   readonly stderr: Buffer[]
+  /** From this zx takes `text()`, `json()` and `lines()`: standard output alone, since a warning must not end up in a value. */
   readonly stdall: Buffer[]
+  add(stream: 'stdout' | 'stderr', chunk: Buffer): void
   /** Whether bytes of standard output had to be let go. */
-  readonly overflowed: () => boolean
+  overflowed(): boolean
 }
 
-/** Makes an array keep only its last `limit` bytes; `accepts` may turn a chunk away. */
-function bounded(limit: number, accepts: (chunk: Buffer) => boolean): { chunks: Buffer[]; overflowed: boolean } {
-  const kept = { chunks: [] as Buffer[], overflowed: false }
-  let bytes = 0
-  kept.chunks.push = (...added: Buffer[]): number => {
-    for (const chunk of added) {
-      if (!accepts(chunk)) continue
-      bytes += chunk.length
-      kept.chunks[kept.chunks.length] = chunk
-      while (bytes > limit) {
-        bytes -= kept.chunks.shift()?.length ?? 0
-        kept.overflowed = true
-      }
-    }
-    return kept.chunks.length
-  }
-  return kept
-}
-
-/**
- * Makes a store that keeps the last bytes of each output.
- * `stdall`, from which zx takes `text()`, `json()` and `lines()`, is standard output alone: a warning on standard error
- * must not end up in a value.
- */
+/** Makes a store that keeps the last bytes of each output. */
 export function createStore(stdoutBytes: number, stderrBytes = 65_536): Store {
-  // zx pushes each chunk twice: into its own array, and at once into stdall, which here is the same array as stdout.
-  let pushed: Buffer | undefined
-  const stdout = bounded(stdoutBytes, (chunk) => {
-    const again = chunk === pushed
-    pushed = again ? undefined : chunk
-    return !again
-  })
-  const stderr = bounded(stderrBytes, (chunk) => {
-    pushed = chunk
-    return true
-  })
-  return { stdout: stdout.chunks, stderr: stderr.chunks, stdall: stdout.chunks, overflowed: () => stdout.overflowed }
+  const limits = { stdout: stdoutBytes, stderr: stderrBytes }
+  const kept = { stdout: 0, stderr: 0 }
+  const stdout: Buffer[] = []
+  const stderr: Buffer[] = []
+  let overflowed = false
+  return {
+    stdout,
+    stderr,
+    stdall: stdout,
+    add(stream, chunk) {
+      const chunks = stream === 'stdout' ? stdout : stderr
+      chunks.push(chunk)
+      kept[stream] += chunk.length
+      while (kept[stream] > limits[stream]) {
+        kept[stream] -= chunks.shift()?.length ?? 0
+        overflowed ||= stream === 'stdout'
+      }
+    },
+    overflowed: () => overflowed,
+  }
 }
 
 /** Longest line that is passed on in one piece, in characters. */
@@ -82,4 +69,10 @@ export function lineSplitter(onLine: (line: string) => void): { write(chunk: Buf
 export function lastLines(text: string, count = 20): string[] {
   const lines = text.trimEnd().split(/\r?\n/)
   return lines.length === 1 && lines[0] === '' ? [] : lines.slice(-count)
+}
+
+/** A command as messages show it: its first line. */
+export function firstLine(command: unknown): string {
+  const [first = '', ...rest] = String(command).trim().split('\n')
+  return rest.length > 0 ? `${first.trimEnd()} …` : first
 }

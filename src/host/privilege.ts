@@ -98,12 +98,12 @@ function privileged(connection: Connection, become: Become, command: string): Pe
         real.stdin.write(`${become.password}\n`)
       }
     },
-    begun(pid, _said, rest) {
+    begun({ pid, rest }) {
       begun = true
       clearTimeout(timer)
       if (rest.length > 0) process.stderr.write(rest)
-      real.stderr.pipe(process.stderr)
-      process.stdin.pipe(real.stdin)
+      process.stderr.follow(real.stderr)
+      process.stdin.join(real.stdin)
       process.killer = (signal) => {
         killAs(connection, become, killCommand(pid, real instanceof PendingProcess ? real.leader : real.pid, signal))
         if (signal === 'SIGKILL') real.kill(signal)
@@ -111,7 +111,7 @@ function privileged(connection: Connection, become: Become, command: string): Pe
     },
   })
   real.stdin.on('error', () => undefined)
-  real.stdout.pipe(process.stdout)
+  process.stdout.follow(real.stdout)
   real.once('error', (error: Error) => (clearTimeout(timer), process.fail(error)))
   real.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
     clearTimeout(timer)

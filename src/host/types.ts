@@ -83,6 +83,8 @@ export interface Host {
   readonly $: Shell
   /** Only looks: always runs, also in check mode, and never counts as a change. */
   readonly query: Shell
+  /** As `query`, but standard output goes to `sink`, at the sink's pace, and is not kept: for what is large. The caller ends the sink. */
+  queryInto(sink: Writable): Shell
   /**
    * Reports `change`, then runs `apply` unless in check mode. Inside, the given `$` runs commands that are not reported again.
    * Resolves with whether it was applied.

@@ -1,13 +1,8 @@
 /** The JSON that inventory programs print: groups with lists of hosts, and `_meta.hostvars`. */
 import { InputError, type Location } from '../errors.ts'
-import { describeValue, isMap } from '../vars/layer.ts'
+import { describeValue, isMap, type ValuePath } from '../vars/layer.ts'
 import type { ParsedYaml } from '../vars/yaml.ts'
 import type { Draft, Group } from './model.ts'
-
-/** True when a document has this form and not the tree of YAML inventories. */
-export function isGroupList(value: Record<string, unknown>): boolean {
-  return '_meta' in value || Object.values(value).some((group) => Array.isArray(group) || (isMap(group) && Array.isArray(group['hosts'])))
-}
 
 /**
  * Reads the groups, and the variables in `_meta.hostvars`, into `draft`.
@@ -16,6 +11,7 @@ export function isGroupList(value: Record<string, unknown>): boolean {
 export function readGroupList(draft: Draft, value: Record<string, unknown>, file: string, parsed: ParsedYaml): void {
   for (const [name, data] of Object.entries(value)) if (name !== '_meta') readGroup(draft, name, data, file, parsed)
   const meta = value['_meta']
+  if (meta === null) throw shape('_meta must be a map', meta, at(parsed, file, ['_meta']))
   const hostvars = isMap(meta) ? meta['hostvars'] : undefined
   if (hostvars === undefined) return
   if (!isMap(hostvars)) throw shape('_meta.hostvars must be a map', hostvars, at(parsed, file, ['_meta', 'hostvars']))
@@ -27,7 +23,8 @@ export function setHostVars(draft: Draft, name: string, vars: unknown, file: str
   const host = draft.hosts.get(name)
   if (!host) return
   if (!isMap(vars)) throw shape(`variables of the host ${name} must be a map`, vars, at(parsed, file, path))
-  for (const [key, value] of Object.entries(vars)) draft.setHostVar(file, host, key, value, (rest) => parsed.locate([...path, key, ...rest]))
+  const origin = (inner: ValuePath): Location | undefined => parsed.locate([...path, ...inner])
+  for (const [key, value] of Object.entries(vars)) draft.setHostVar(file, host, key, value, origin)
 }
 
 function readGroup(draft: Draft, name: string, data: unknown, file: string, parsed: ParsedYaml): void {
@@ -37,8 +34,10 @@ function readGroup(draft: Draft, name: string, data: unknown, file: string, pars
   if (!Array.isArray(hosts)) throw shape(`hosts of the group ${name} must be a list`, hosts, where('hosts'))
   if (!isMap(vars)) throw shape(`vars of the group ${name} must be a map`, vars, where('vars'))
   if (!Array.isArray(children)) throw shape(`children of the group ${name} must be a list`, children, where('children'))
-  for (const host of hosts) draft.host(text(host, `a host of the group ${name}`, where('hosts')), group)
-  for (const [key, value] of Object.entries(vars)) draft.setGroupVar(file, group, key, value, (rest) => parsed.locate([name, 'vars', key, ...rest]))
+  const hostsAt = where('hosts')
+  for (const host of hosts) draft.host(text(host, `a host of the group ${name}`, hostsAt), group, hostsAt)
+  const origin = (inner: ValuePath): Location | undefined => parsed.locate([name, 'vars', ...inner])
+  for (const [key, value] of Object.entries(vars)) draft.setGroupVar(file, group, key, value, origin)
   for (const child of children) addChild(draft, group, text(child, `a child of the group ${name}`, where('children')), where('children'))
 }
 
@@ -46,7 +45,8 @@ function readGroup(draft: Draft, name: string, data: unknown, file: string, pars
 function sections(name: string, data: unknown): { hosts: unknown; vars: unknown; children: unknown } {
   if (!isMap(data)) return { hosts: data, vars: {}, children: [] }
   if (!['hosts', 'vars', 'children'].some((key) => key in data)) return { hosts: [name], vars: data, children: [] }
-  return { hosts: data['hosts'] ?? [], vars: data['vars'] ?? {}, children: data['children'] ?? [] }
+  const or = (key: string, fallback: unknown): unknown => (key in data ? data[key] : fallback)
+  return { hosts: or('hosts', []), vars: or('vars', {}), children: or('children', []) }
 }
 
 function addChild(draft: Draft, group: Group, child: string, location: Location): void {

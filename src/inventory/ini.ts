@@ -5,6 +5,9 @@ import { parseLiteral } from './literals.ts'
 import type { Draft, Group } from './model.ts'
 import { expandHosts } from './ranges.ts'
 
+/** Ansible ends lines at form feeds and at Unicode's separators as well. */
+const LINE_END = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/
+
 /** A group that was named before it was declared. */
 interface Pending {
   readonly location: Location
@@ -22,15 +25,17 @@ export function readIni(draft: Draft, text: string, file: string): void {
   const pending = new Map<string, Pending>()
   let group = draft.group('ungrouped')
   let kind = 'hosts'
-  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
+  let number = 0
+  for (const raw of text.split(LINE_END)) {
+    number++
     const line = raw.trim()
     if (!line || line.startsWith('#') || line.startsWith(';')) continue
-    const location = { file, line: index + 1, column: raw.length - raw.trimStart().length + 1 }
-    const section = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/.exec(line)
+    const location = { file, line: number, column: raw.length - raw.trimStart().length + 1 }
+    const section = line.startsWith('[') && /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/.exec(line)
     if (section) {
       kind = section[2] ?? 'hosts'
       group = openSection(draft, pending, section[1] as string, kind, location)
-    } else if (/^\[.*\]$/.test(line)) throw new InputError('ini-syntax', `not a valid section: ${line}`, { location, hint: 'a section is [group], [group:children] or [group:vars], without spaces' })
+    } else if (line.startsWith('[') && line.endsWith(']')) throw new InputError('ini-syntax', `not a valid section: ${line}`, { location, hint: 'a section is [group], [group:children] or [group:vars], without spaces' })
     else if (kind === 'hosts') readHost(draft, group, line, location)
     else if (kind === 'vars') readVariable(draft, group, line, location)
     else readChild(draft, pending, group, line, location)
@@ -57,8 +62,9 @@ function openSection(draft: Draft, pending: Map<string, Pending>, name: string, 
   return group
 }
 
-function readHost(draft: Draft, group: Group, line: string, location: Location): void {
-  const [entry, ...words] = splitWords(line, location)
+function readHost(draft: Draft, group: Group, text: string, location: Location): void {
+  const [entry, ...words] = splitWords(text, location)
+  const line = location.line ?? 1
   if (!entry) return
   const pattern = entry.text
   if (pattern === '---') throw new InputError('ini-syntax', '--- begins a YAML file, and this one was taken for INI', { location, hint: 'name the file *.yml' })
@@ -66,14 +72,12 @@ function readHost(draft: Draft, group: Group, line: string, location: Location):
   const { names, port } = expandHosts(pattern, location)
   if (names.length === 0) draft.warn(`${pattern} names no host`, location)
   const values = words.map(({ text, column }) => {
-    const at = { ...location, column }
+    const at = { file: location.file, line, column }
     const equals = text.indexOf('=')
     if (equals < 1) throw new InputError('ini-syntax', `expected key=value after the host, got ${text}`, { location: at })
     return { key: text.slice(0, equals), value: parseLiteral(text.slice(equals + 1)), at }
   })
-  for (const name of names) {
-    const host = draft.host(name, group)
-    if (port !== undefined) draft.setHostVar(location.file, host, 'ansible_port', port, location)
+  for (const host of draft.hostsAt(names, port, group, location)) {
     for (const { key, value, at } of values) draft.setHostVar(location.file, host, key, value, at)
   }
 }
@@ -99,30 +103,54 @@ interface Word {
   readonly column: number
 }
 
+/** What {@link splitWords} has to look at twice. */
+const SPECIAL = /["'\\#]/
+
 /** Words as a POSIX shell splits them: quotes, backslashes, and a comment from any `#` outside quotes. */
 function splitWords(line: string, location: Location): Word[] {
   const words: Word[] = []
   const shift = location.column ?? 1
-  let text: string | undefined
-  let start = 0
-  for (let i = 0; i < line.length; i++) {
-    const char = line[i] as string
-    if (char === '#') break
-    if (/\s/.test(char)) {
-      if (text !== undefined) words.push({ text, column: start + shift })
-      text = undefined
+  const isSpecial = SPECIAL.test(line)
+  let at = 0
+  while (at < line.length) {
+    if (isBlank(line.charCodeAt(at))) {
+      at++
       continue
     }
-    if (text === undefined) [text, start] = ['', i]
-    if (char === '\\') text += line[++i] ?? ''
-    else if (char === "'" || char === '"') {
-      const [inner, end] = quoted(line, i, location)
-      text += inner
-      i = end
-    } else text += char
+    const start = at
+    while (at < line.length && !isBlank(line.charCodeAt(at))) at++
+    const text = line.slice(start, at)
+    if (isSpecial && SPECIAL.test(text)) {
+      const word = readWord(line, start, location)
+      if (word.text !== undefined) words.push({ text: word.text, column: start + shift })
+      if (word.end < 0) break
+      at = word.end
+    } else words.push({ text, column: start + shift })
   }
-  if (text !== undefined) words.push({ text, column: start + shift })
   return words
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9
+}
+
+/** One word that has quotes, backslashes or a comment, and where it ends: -1 when a comment follows. */
+function readWord(line: string, start: number, location: Location): { readonly text: string | undefined; readonly end: number } {
+  let text: string | undefined
+  let at = start
+  for (; at < line.length && !isBlank(line.charCodeAt(at)); at++) {
+    const char = line[at] as string
+    if (char === '#') return { text, end: -1 }
+    if (char === '\\') {
+      if (at + 1 >= line.length) throw new InputError('ini-syntax', 'the line ends with a backslash, which escapes nothing', { location: { ...location, column: at + (location.column ?? 1) }, hint: 'write \\\\ for a backslash' })
+      text = (text ?? '') + (line[++at] ?? '')
+    } else if (char === "'" || char === '"') {
+      const [inner, end] = quoted(line, at, location)
+      text = (text ?? '') + inner
+      at = end
+    } else text = (text ?? '') + char
+  }
+  return { text, end: at }
 }
 
 /** The text in the quotes that open at `open`, and where they close. */

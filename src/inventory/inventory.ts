@@ -1,19 +1,20 @@
 /** The inventory as the layers above use it: hosts, groups, patterns, and the variables of each host in Ansible's order. */
 import { basename, dirname, resolve } from 'node:path'
-import { InputError } from '../errors.ts'
+import { InputError, type Location } from '../errors.ts'
 import { layerOf, type Layer } from '../vars/layer.ts'
 import { didYouMean } from '../suggest.ts'
-import { hostJson, listJson } from './json.ts'
+import { graphLines } from './graph.ts'
+import { hostJson, hostVars, listJson, listTree, type Choice } from './json.ts'
 import { Draft, type Group, type InventoryHost, type Warning } from './model.ts'
 import { evaluate, LOCALHOSTS, splitLimit, splitPattern, type Unknown } from './pattern.ts'
 import { readSource } from './source.ts'
-import { readVarsDirectory, type VarsDirectory } from './vars-files.ts'
+import { VarsDirectory } from './vars-files.ts'
 
 /** How {@link loadInventory} finds files. */
 export interface InventoryOptions {
-  /** What relative sources and limit files are relative to. */
+  /** The project: what relative sources and limit files are relative to; its group_vars/ and host_vars/ count. */
   readonly cwd: string
-  /** Directories whose group_vars/ and host_vars/ count too, above those beside the inventory: the recipe's, the project's. */
+  /** Directories whose group_vars/ and host_vars/ count too, above all others: the recipe's. */
   readonly extraDirs?: readonly string[] | undefined
 }
 
@@ -29,45 +30,74 @@ export async function loadInventory(sources: readonly string[], options: Invento
     const dir = await readSource(draft, source, options.cwd)
     if (dir !== undefined) beside.push(dir)
   }
+  draft.reading = undefined
   draft.finish()
   // Playbooks keep group_vars/ and host_vars/ next to inventory/, so farm looks there as well.
   const above = beside.filter((dir) => basename(dir) === 'inventory').map((dir) => dirname(dir))
-  const recipeDirs = [...above, ...(options.extraDirs ?? []).map((dir) => resolve(options.cwd, dir))]
-  const inner = lastOfEach(beside.filter((dir) => !recipeDirs.includes(dir)))
-  const outer = lastOfEach(recipeDirs)
-  const read = async (dirs: readonly string[]): Promise<VarsDirectory[]> => Promise.all(dirs.map((dir) => readVarsDirectory(draft, dir)))
-  return new Inventory(draft, await read(inner), await read(outer), options.cwd)
+  const cwd = resolve(options.cwd)
+  const outer = lastOfEach([cwd, ...above, ...(options.extraDirs ?? []).map((dir) => resolve(cwd, dir))])
+  const inner = lastOfEach(beside).filter((dir) => !outer.includes(dir))
+  const read = (dir: string): VarsDirectory => {
+    const directory = new VarsDirectory(dir, beside.includes(dir))
+    directory.readAll(draft)
+    return directory
+  }
+  return new Inventory(draft, inner.map(read), outer.map(read), cwd)
 }
 
 function lastOfEach(dirs: readonly string[]): string[] {
   return dirs.filter((dir, index) => dirs.lastIndexOf(dir) === index)
 }
 
-/** Hosts, groups and their variables; does not change once it is loaded. */
+/** What a host or group that comes to be during a run starts with. */
+export interface AddedHost {
+  readonly groups?: readonly string[]
+  readonly variables?: Readonly<Record<string, unknown>>
+  /** Where it was asked for. */
+  readonly origin?: Location | undefined
+}
+
+/** What is shown of an inventory. */
+export interface Shown {
+  /** Layers that win over all others: `--extra-vars`. */
+  readonly extra?: readonly Layer[] | undefined
+  /** The only hosts to show; all when left out. */
+  readonly hosts?: Iterable<string> | undefined
+}
+
+/** Hosts, groups and their variables. A run may add hosts and groups, and nothing else changes once it is loaded. */
 export class Inventory {
   readonly #draft: Draft
   readonly #inner: readonly VarsDirectory[]
-  readonly #outer: readonly VarsDirectory[]
+  readonly #outer: VarsDirectory[]
   readonly #cwd: string
   /** Sorted ancestors, by the names of a host's own groups: few lists serve many hosts. */
   readonly #chains = new Map<string, readonly Group[]>()
   readonly #implicit = new Map<string, InventoryHost>()
+  #known: { readonly version: number; readonly hosts: readonly string[]; groups?: ReadonlyMap<string, readonly string[]> } = { version: -1, hosts: [] }
 
   constructor(draft: Draft, inner: readonly VarsDirectory[], outer: readonly VarsDirectory[], cwd: string) {
     this.#draft = draft
     this.#inner = inner
-    this.#outer = outer
+    this.#outer = [...outer]
     this.#cwd = cwd
+  }
+
+  /** Changes whenever a host or a group is added: for those who keep what they were told. */
+  get version(): number {
+    return this.#draft.version
   }
 
   /** Names of all hosts, in the order of the sources. */
   get hosts(): readonly string[] {
-    return [...this.#draft.hosts.keys()]
+    if (this.#known.version !== this.version) this.#known = { version: this.version, hosts: [...this.#draft.hosts.keys()] }
+    return this.#known.hosts
   }
 
   /** All groups with the names of their hosts (those of child groups included), `all` and `ungrouped` first. */
   get groups(): ReadonlyMap<string, readonly string[]> {
-    return new Map([...this.#draft.groups.values()].map((group) => [group.name, group.name === 'all' ? this.hosts : [...group.allHosts()].map((host) => host.name)]))
+    const { hosts } = this
+    return (this.#known.groups ??= new Map([...this.#draft.groups.values()].map((group) => [group.name, group.name === 'all' ? hosts : [...group.allHosts()].map((host) => host.name)])))
   }
 
   /** The groups directly below one. */
@@ -82,7 +112,8 @@ export class Inventory {
 
   /**
    * The hosts that `pattern` selects, narrowed by `limit` (which may contain `@file`).
-   * @throws InputError for unknown plain names unless `unknown` says to ignore them, and when a limit leaves no host.
+   * @param options `unknown` says which unknown names match nothing: groups that a run is still to make, or all of them.
+   * @throws InputError for unknown plain names otherwise, and when a limit leaves no host.
    */
   select(pattern: string, limit?: string, options: { readonly unknown?: Unknown } = {}): string[] {
     const unknown = options.unknown ?? 'refuse'
@@ -95,18 +126,54 @@ export class Inventory {
   }
 
   /**
+   * Adds a host during a run, or gives one that is known more groups and variables. Its variables win over those of the sources;
+   * group_vars/ and host_vars/ of new names are read now.
+   * @throws InputError for an empty name, a reserved variable, and for files of variables that are wrong.
+   */
+  addHost(name: string, { groups = [], variables = {}, origin }: AddedHost = {}): void {
+    const draft = this.#draft
+    const host = draft.host(name, draft.group('all'), origin)
+    for (const group of groups) draft.host(name, this.#group(group))
+    for (const [key, value] of Object.entries(variables)) draft.setHostVar(undefined, host, key, value, () => origin)
+    draft.settle(host)
+    for (const dir of [...this.#inner, ...this.#outer]) dir.host(name)
+  }
+
+  /**
+   * Puts a host into a group, making the group when it is new.
+   * @throws InputError for a name that is no host.
+   */
+  addToGroup(name: string, group: string): void {
+    if (!this.#draft.hosts.has(name) && LOCALHOSTS.includes(name)) this.addHost(name, { variables: { ansible_connection: 'local' } })
+    const host = this.#draft.host(this.#host(name).name, this.#group(group))
+    this.#draft.settle(host)
+  }
+
+  /** Reads the group_vars/ and host_vars/ of one more directory, the recipe's: they win over those read before. */
+  readVarsBeside(dir: string): void {
+    const path = resolve(this.#cwd, dir)
+    if (this.#outer.some((known) => known.path === path)) return
+    const directory = new VarsDirectory(path, false)
+    directory.readAll(this.#draft)
+    this.#outer.push(directory)
+  }
+
+  /**
    * The layers that set a host's variables, lowest first: the magic variables, then Ansible's order.
    * @throws InputError for a name that is no host; `localhost` always is one.
    */
   layers(name: string): Layer[] {
     const host = this.#host(name)
+    return [this.#magic(host, this.#chain(host)), ...this.writtenLayers(name)]
+  }
+
+  /** As {@link layers}, without the magic variables. */
+  writtenLayers(name: string): Layer[] {
+    const host = this.#host(name)
     const groups = this.#chain(host)
     const all = this.#draft.group('all')
-    const files = (dirs: readonly VarsDirectory[], chosen: readonly Group[]): readonly Layer[] =>
-      dirs.flatMap((dir) => chosen.flatMap((group) => dir.groups.get(group.name) ?? []))
-    const own = (dirs: readonly VarsDirectory[]): readonly Layer[] => dirs.flatMap((dir) => dir.hosts.get(name) ?? [])
+    const own = (dirs: readonly VarsDirectory[]): readonly Layer[] => dirs.flatMap((dir) => dir.host(name))
     return [
-      this.#magic(host, groups),
       ...all.layers,
       ...groups.flatMap((group) => group.layers),
       ...files(this.#inner, [all]),
@@ -119,14 +186,57 @@ export class Inventory {
     ]
   }
 
-  /** The JSON of `ansible-inventory --list`; `extra` layers win over all others. */
-  toList(extra: readonly Layer[] = []): Record<string, unknown> {
-    return listJson(this.#draft, (host) => this.toHost(host, extra))
+  /** Names of the groups that a host is in, `all` excepted, in alphabetical order. */
+  groupsOf(name: string): string[] {
+    return this.#chain(this.#host(name)).map((group) => group.name).sort()
+  }
+
+  /** The file that named a host first, and the directory it is in; a list of names on the command line is in the project's. */
+  sourceOf(name: string): { readonly file: string | undefined; readonly dir: string } {
+    const { file } = this.#host(name)
+    return { file, dir: file === undefined ? this.#cwd : dirname(file) }
+  }
+
+  /** The JSON of `ansible-inventory --list`. */
+  toList({ extra = [], hosts }: Shown = {}): Record<string, unknown> {
+    return listJson(this.#draft, (host) => this.toHost(host, extra), chosen(hosts))
   }
 
   /** The JSON of `ansible-inventory --host`: raw values, without the magic variables. */
   toHost(name: string, extra: readonly Layer[] = []): Record<string, unknown> {
-    return hostJson([...this.layers(name).slice(1), ...extra])
+    return hostJson([...this.writtenLayers(name), ...extra])
+  }
+
+  /** The data of `ansible-inventory --list --yaml`: values keep their tags. */
+  toTree({ extra = [], hosts }: Shown = {}): Record<string, unknown> {
+    return listTree(this.#draft, (host) => this.toHostTree(host, extra), chosen(hosts))
+  }
+
+  /** As {@link toHost}, with tags: for YAML. */
+  toHostTree(name: string, extra: readonly Layer[] = []): Record<string, unknown> {
+    return hostVars([...this.writtenLayers(name), ...extra])
+  }
+
+  /**
+   * The lines of `ansible-inventory --graph [GROUP] [--vars]`.
+   * @throws InputError when there is no such group.
+   */
+  toGraph(name = 'all', { extra = [], hosts, vars = false }: Shown & { readonly vars?: boolean } = {}): string[] {
+    const group = this.#draft.groups.get(name)
+    if (!group) throw new InputError('unknown-group', `no group is called ${name}`, { hint: didYouMean(name, this.#draft.groups.keys()) })
+    const dirs = [...this.#inner, ...this.#outer].filter((dir) => dir.besideInventory)
+    const groupVars = (of: Group): Record<string, unknown> => ({ ...hostVars([...of.layers, ...files(dirs, [of])]), ...(of.priority === 1 ? {} : { ansible_group_priority: of.priority }) })
+    return graphLines(group, { chosen: chosen(hosts), ...(vars ? { groupVars, hostVars: (host) => this.toHostTree(host, extra) } : {}) })
+  }
+
+  #group(name: string): Group {
+    const isNew = !this.#draft.groups.has(name)
+    const group = this.#draft.group(name)
+    if (isNew) {
+      this.#draft.addChild(this.#draft.group('all'), group)
+      for (const dir of [...this.#inner, ...this.#outer]) dir.group(name)
+    }
+    return group
   }
 
   #host(name: string): InventoryHost {
@@ -143,7 +253,7 @@ export class Inventory {
 
   /** The host's groups and their ancestors without `all`, the weakest first: by depth, priority, name. */
   #chain(host: InventoryHost): readonly Group[] {
-    const key = [...host.groups].map((group) => group.name).sort().join('\0')
+    const key = [...host.groups].map((group) => group.name).join('\0')
     let chain = this.#chains.get(key)
     if (!chain) {
       const found = new Set<Group>()
@@ -167,4 +277,13 @@ export class Inventory {
       group_names: groups.map((group) => group.name).sort(),
     })
   }
+}
+
+function files(dirs: readonly VarsDirectory[], groups: readonly Group[]): readonly Layer[] {
+  return dirs.flatMap((dir) => groups.flatMap((group) => dir.group(group.name)))
+}
+
+function chosen(hosts: Iterable<string> | undefined): Choice {
+  const names = hosts && new Set(hosts)
+  return (host) => names === undefined || names.has(host)
 }

@@ -3,16 +3,21 @@
  * is text. Observed from ansible-core 2.14.
  */
 
-/** Thrown inside when the text is no literal. */
-class NotLiteral extends Error {}
+/** Thrown inside when the text is no literal; not an Error, whose stack would cost more than all the rest. */
+const NOT_LITERAL = Symbol('not a literal')
+
+const SURELY_NUMBER = /^(?:0|[1-9]\d{0,14})$/
+/** Literals begin with a sign, a digit, a bracket, a quote (prefixed by r, u or b), or are a word; addresses and sizes are none. */
+const MAY_BE = /^\s*(?:[-+.\d](?!\d*\.\d+\.)|[[({'"]|True|False|None|[rRuUbB]{1,2}['"])/
 
 /** The value that `text` stands for. Numbers that JavaScript cannot hold exactly stay text. */
 export function parseLiteral(text: string): unknown {
-  if (!/^[-+\d.[({'"TFNrRuU]/.test(text.trim())) return text
+  if (SURELY_NUMBER.test(text)) return Number(text)
+  if (!MAY_BE.test(text)) return text
   try {
     return new Reader(text).whole()
   } catch (error) {
-    if (error instanceof NotLiteral) return text
+    if (error === NOT_LITERAL) return text
     throw error
   }
 }
@@ -30,8 +35,15 @@ class Reader {
 
   whole(): unknown {
     const value = this.#value()
-    if (this.#peek() !== undefined) throw new NotLiteral()
-    return value
+    if (this.#peek() === undefined) return value
+    // `1, 2` without brackets is a list, too.
+    const list = [value]
+    while (this.#peek() === ',') {
+      this.#at++
+      if (this.#peek() !== undefined) list.push(this.#value())
+    }
+    if (this.#peek() !== undefined) throw NOT_LITERAL
+    return list
   }
 
   /** The next character that is neither blank nor part of a comment. */
@@ -67,7 +79,7 @@ class Reader {
     const list: unknown[] = []
     let comma = true
     while (this.#peek() !== close) {
-      if (!comma) throw new NotLiteral()
+      if (!comma) throw NOT_LITERAL
       list.push(this.#value())
       comma = this.#peek() === ','
       if (comma) this.#at++
@@ -84,14 +96,14 @@ class Reader {
     let comma = true
     let isSet: boolean | undefined
     while (this.#peek() !== '}') {
-      if (!comma) throw new NotLiteral()
+      if (!comma) throw NOT_LITERAL
       const key = this.#value()
       const pair = this.#peek() === ':'
-      if (isSet === pair || (typeof key === 'object' && key !== null)) throw new NotLiteral()
+      if (isSet === pair || (typeof key === 'object' && key !== null)) throw NOT_LITERAL
       isSet = !pair
       if (pair) {
         this.#at++
-        if (['__proto__', 'constructor', 'prototype'].includes(String(key))) throw new NotLiteral()
+        if (['__proto__', 'constructor', 'prototype'].includes(String(key))) throw NOT_LITERAL
         map[key === null ? 'null' : String(key)] = this.#value()
       } else if (!set.includes(key)) set.push(key)
       comma = this.#peek() === ','
@@ -106,9 +118,10 @@ class Reader {
     const found = NUMBER.exec(this.#text)?.[0] ?? ''
     const digits = found.replace(/[-+_\s]/g, (char, index: number) => (index > 0 && /[eE]/.test(found[index - 1] ?? '') ? char : ''))
     // A leading zero is a mistake to Python, and a serial number to everybody else.
-    if (!/\d/.test(digits) || /^0+[1-9]/.test(digits.replace(/[.eE].*/, (rest) => (rest ? 'x' : ''))) || /[\w.]/.test(this.#text[this.#at + found.length] ?? ' ')) throw new NotLiteral()
+    if (!/\d/.test(digits) || /^0+[1-9]\d*$/.test(digits) || /[\w.]/.test(this.#text[this.#at + found.length] ?? ' ')) throw NOT_LITERAL
     const value = Number(digits) * (found.startsWith('-') ? -1 : 1)
-    if (Number.isNaN(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) throw new NotLiteral()
+    const whole = /^\d+$|^0[xob]/i.test(digits)
+    if (!Number.isFinite(value) || (whole && !Number.isSafeInteger(value))) throw NOT_LITERAL
     this.#at += found.length
     return Object.is(value, -0) ? 0 : value
   }
@@ -119,7 +132,7 @@ class Reader {
     let any = false
     for (;;) {
       this.#peek()
-      const open = /([rRuU]?)('''|"""|'|")/y
+      const open = /([rR]?[bB]?|[bB][rR]|[uU])('''|"""|'|")/y
       open.lastIndex = this.#at
       const [all, prefix = '', quote] = open.exec(this.#text) ?? []
       if (!all || !quote) break
@@ -127,7 +140,7 @@ class Reader {
       text += this.#string(quote, /r/i.test(prefix))
       any = true
     }
-    if (!any) throw new NotLiteral()
+    if (!any) throw NOT_LITERAL
     return text
   }
 
@@ -143,7 +156,7 @@ class Reader {
       else if (raw) text += char + (this.#text[++this.#at] ?? '')
       else text += this.#escape()
     }
-    throw new NotLiteral()
+    throw NOT_LITERAL
   }
 
   #escape(): string {
@@ -153,7 +166,7 @@ class Reader {
     if (found) {
       const hex = found[1] ?? found[2] ?? found[3]
       const point = hex === undefined ? Number.parseInt(found[4] ?? '', 8) : Number.parseInt(hex, 16)
-      if (point > 0x10ffff) throw new NotLiteral()
+      if (point > 0x10ffff) throw NOT_LITERAL
       this.#at += found[0].length - 1
       return String.fromCodePoint(point)
     }

@@ -12,8 +12,8 @@ import { parseAddress } from './ranges.ts'
 /** Names that always mean the controller, also when no source names them. */
 export const LOCALHOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1']
 
-/** What a plain name that is neither a host nor a group does: refuse, or match nothing as in Ansible. */
-export type Unknown = 'refuse' | 'ignore'
+/** What a plain name that is neither a host nor a group does: refuse, match nothing as in Ansible, or match nothing when it is one of these. */
+export type Unknown = 'refuse' | 'ignore' | ReadonlySet<string>
 
 /** Splits a pattern at commas, or at colons outside brackets when there is no comma. A range in brackets is never split. */
 export function splitPattern(pattern: string): string[] {
@@ -46,6 +46,8 @@ function limitFile(file: string): string[] {
  * @throws InputError for unknown plain names (after `!` they are allowed: a group may come to be later) and broken expressions.
  */
 export function evaluate(elements: readonly string[], draft: Draft, unknown: Unknown): Set<string> {
+  const lone = elements.find((element) => /^[!&]\s*$/.test(element))
+  if (lone) throw new InputError('host-pattern', `no name follows ${lone} in the pattern ${JSON.stringify(elements.join(':'))}`, { hint: `write ${lone}NAME without a blank between` })
   const plain = elements.filter((element) => !/^[!&]/.test(element))
   const match = (expression: string, may: Unknown): string[] => matchOne(expression, draft, may)
   let hosts = new Set((plain.length > 0 ? plain : ['all']).flatMap((element) => match(element, unknown)))
@@ -87,16 +89,18 @@ function matchName(name: string, draft: Draft, unknown: Unknown): string[] {
   if (group) return [...group.allHosts()].map((host) => host.name)
   if (draft.hosts.has(name)) return [name]
   if (LOCALHOSTS.includes(name)) return [name]
-  if (unknown === 'ignore') return []
+  if (unknown === 'ignore' || (unknown !== 'refuse' && unknown.has(name))) return []
   const known = [...draft.groups.keys(), ...draft.hosts.keys()]
   const spaced = known.find((other) => other.includes(' ') && other.split(' ').includes(name))
   const hint = spaced ? `a name with spaces needs a comma: "${spaced},"` : didYouMean(name, known)
   throw new InputError('unknown-host', `no host and no group is called ${name}`, { hint: hint ?? 'farm inventory --graph shows what there is' })
 }
 
+/** As Python reads it, where that differs: flags stand in front (`(?i)web`), groups are named with `(?P<name>…)`. */
 function fromRegex(source: string): RegExp {
+  const [flags = '', letters = ''] = /^\(\?([aimsu]+)\)/.exec(source) ?? []
   try {
-    return new RegExp(`^(?:${source})`, 'u')
+    return new RegExp(`^(?:${source.slice(flags.length).replace(/\(\?P</g, '(?<')})`, letters.replace(/[au]/g, ''))
   } catch (cause) {
     throw new InputError('host-pattern', `~${source} is not a regular expression: ${(cause as Error).message}`, { cause })
   }

@@ -5,6 +5,8 @@ import { InputError, type Location } from '../errors.ts'
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 const RANGE = String.raw`\[(?:\d*:\d+|[a-zA-Z]:[a-zA-Z])(?::\d+)?\]`
 const LABEL = String.raw`(?:[\p{L}\p{N}_]|${RANGE})(?:[\p{L}\p{N}_-]|${RANGE})*`
+/** Most names: neither an address nor a range. */
+const PLAIN_NAME = /^[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*$/
 const HOST_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`, 'u')
 
 /** A name and a port, when `text` is an address as inventories write it; undefined when it is something else. */
@@ -20,9 +22,11 @@ export function parseAddress(text: string): { readonly host: string; readonly po
  * @throws InputError for ranges that cannot be expanded.
  */
 export function expandHosts(text: string, location: Location): { readonly names: string[]; readonly port?: number } {
+  if (PLAIN_NAME.test(text)) return { names: [text] }
   const address = parseAddress(text)
   const names = expandRange(address?.host ?? text, location)
-  return address?.port === undefined ? { names } : { names, port: address.port }
+  // Port 0 is none, as in Ansible.
+  return address?.port ? { names, port: address.port } : { names }
 }
 
 function expandRange(text: string, location: Location): string[] {
@@ -52,7 +56,7 @@ function* sequence(range: string, text: string, location: Location): Generator<s
     for (let index = from; index <= to; index += step) yield LETTERS[index] as string
     return
   }
-  if (!/^\d+$/.test(begin) || !/^\d+$/.test(last)) throw refuse(text, 'a range goes from number to number or from letter to letter', location)
+  if (!/^-?\d+$/.test(begin) || !/^\d+$/.test(last)) throw refuse(text, 'a range goes from number to number or from letter to letter', location)
   const width = begin.length > 1 && begin.startsWith('0') ? begin.length : 0
   if (width && width !== last.length) throw refuse(text, `the range begins with ${begin.length} digits and ends with ${last.length}`, location)
   if (Number(last) - Number(begin) > 1_000_000 * step) throw refuse(text, 'the range has more than a million names', location)

@@ -4,7 +4,10 @@ import { access, open, readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { expandPath } from '../paths.ts'
+import { conceal } from '../secrets.ts'
+import { currentKeyring } from '../vars/keyring.ts'
 import { readText } from '../vars/load.ts'
+import { isVaultText } from '../vars/vault.ts'
 import { readIni } from './ini.ts'
 import type { Draft } from './model.ts'
 import { readProgram } from './program.ts'
@@ -33,11 +36,11 @@ export async function readSource(draft: Draft, source: string, cwd: string): Pro
 }
 
 function readList(draft: Draft, source: string): undefined {
+  draft.reading = undefined
   for (const entry of source.split(',').map((name) => name.trim())) {
     if (!entry) continue
     const address = entry.includes('[') && !entry.startsWith('[') ? undefined : parseAddress(entry)
-    const host = draft.host(address?.host ?? entry, draft.group('ungrouped'))
-    if (address?.port !== undefined) draft.setHostVar(source, host, 'ansible_port', address.port, { file: source })
+    draft.hostsAt([address?.host ?? entry], address?.port || undefined, draft.group('ungrouped'), undefined, { file: source })
   }
 }
 
@@ -62,6 +65,7 @@ async function readDirectory(draft: Draft, dir: string): Promise<number> {
 }
 
 async function readInventoryFile(draft: Draft, file: string): Promise<void> {
+  draft.reading = file
   const extension = extname(file).toLowerCase()
   const start = await firstBytes(file)
   const executable = await access(file, constants.X_OK).then(() => true, () => false)
@@ -70,8 +74,15 @@ async function readInventoryFile(draft: Draft, file: string): Promise<void> {
   const named = ({ '.yml': 'tree', '.yaml': 'tree', '.json': 'tree', '.ini': 'ini', '.cfg': 'ini' } as const)[extension]
   if (script && !named) throw new InputError('inventory-program', `${file} is a program that may not be executed`, { location: { file, line: 1, column: 1 }, hint: `chmod +x ${file}` })
   const text = await readText(file)
-  if ((named ?? kindOf(text)) === 'ini') readIni(draft, text, file)
-  else readTree(draft, text, file)
+  const plain = isVaultText(text) ? currentKeyring().decrypt(text, { file, line: 1 }) : text
+  if ((named ?? kindOf(plain)) !== 'ini') return readTree(draft, text, file)
+  if (plain !== text) concealValues(plain)
+  readIni(draft, plain, file)
+}
+
+/** What an encrypted INI file holds is secret: all that stands behind an equals sign. */
+function concealValues(ini: string): void {
+  for (const [, value, ...words] of ini.matchAll(/=[ \t]*((?:"([^"\n]*)"|'([^'\n]*)'|(\S+)).*)/g)) for (const text of [value, ...words]) if (text !== undefined) conceal(text)
 }
 
 /** Decides by the first line that says something. `---`, `name:` and `{` begin trees, everything else is INI. */

@@ -1,29 +1,34 @@
-/** YAML and JSON inventories: a tree of groups, each with `hosts`, `vars` and `children`. */
+/** YAML and JSON inventories: a tree of groups, each with `hosts`, `vars` and `children`, which are maps. */
+import { basename } from 'node:path'
 import { InputError, type Location } from '../errors.ts'
-import { describeValue, isMap } from '../vars/layer.ts'
+import { describeValue, isMap, type ValuePath } from '../vars/layer.ts'
 import { didYouMean } from '../suggest.ts'
 import { parseYaml, type ParsedYaml } from '../vars/yaml.ts'
-import { isGroupList, readGroupList } from './group-list.ts'
 import type { Draft, Group } from './model.ts'
 import { expandHosts } from './ranges.ts'
 
 const SECTIONS = ['vars', 'children', 'hosts'] as const
 
 /**
- * Reads a YAML or JSON inventory into `draft`; JSON may also have the form that inventory programs print.
+ * Reads a YAML or JSON inventory into `draft`.
  * @throws InputError with file, line and column.
  */
 export function readTree(draft: Draft, text: string, file: string): void {
   const parsed = parseYaml(text.replace(/^\uFEFF/, ''), file)
   const { value } = parsed
-  if (value === null) return draft.warn('the inventory is empty', { file })
+  if (value === null) {
+    if (!/^---/m.test(text)) return draft.warn('the inventory is empty', { file })
+    throw new InputError('inventory-shape', 'the inventory is empty', { location: { file, line: 1, column: 1 }, hint: 'write at least "all: {}"' })
+  }
   if (!isMap(value)) {
     throw new InputError('inventory-shape', `an inventory is a map of groups, got ${describeValue(value)}`, { location: parsed.locate([]) ?? { file, line: 1, column: 1 } })
   }
   if (typeof value['plugin'] === 'string') {
     throw new InputError('inventory-plugin', `inventory plugins (${value['plugin']}) are not supported`, { location: parsed.locate(['plugin']), hint: 'use a program that prints JSON' })
   }
-  if (text.trimStart().startsWith('{') && isGroupList(value)) return readGroupList(draft, value, file, parsed)
+  if ('_meta' in value) {
+    throw new InputError('inventory-shape', '_meta belongs into what inventory programs print', { location: parsed.locate(['_meta']), hint: `let a program print it: an executable script that says "cat ${basename(file)}"` })
+  }
   for (const [name, group] of Object.entries(value)) new TreeReader(draft, file, parsed).group(name, group, [name])
 }
 
@@ -38,9 +43,10 @@ class TreeReader {
     this.#parsed = parsed
   }
 
+  /** Undefined for what is no group: Ansible goes on without it, and so do we, but not in silence. */
   group(name: string, value: unknown, path: readonly string[]): Group | undefined {
     if (value !== null && !isMap(value)) {
-      this.#draft.warn(`${name} is not a group: expected a map, got ${describeValue(value)}`, this.#at(path))
+      this.#draft.warn(`${name} is not a group and is ignored: expected a map with hosts, vars or children, got ${describeValue(value)}`, this.#at(path))
       return undefined
     }
     const group = this.#draft.group(name)
@@ -65,15 +71,15 @@ class TreeReader {
   }
 
   #vars(group: Group, vars: Record<string, unknown>, path: readonly string[]): void {
-    for (const [key, value] of Object.entries(vars)) {
-      this.#draft.setGroupVar(this.#file, group, key, value, (rest) => this.#parsed.locate([...path, 'vars', key, ...rest]))
-    }
+    const origin = (inner: ValuePath): Location | undefined => this.#parsed.locate([...path, 'vars', ...inner])
+    for (const [key, value] of Object.entries(vars)) this.#draft.setGroupVar(this.#file, group, key, value, origin)
   }
 
   #children(group: Group, children: Record<string, unknown>, path: readonly string[]): void {
     for (const [name, value] of Object.entries(children)) {
-      const child = this.group(name, value, [...path, name])
-      if (child) this.#draft.addChild(group, child, this.#at([...path, name]))
+      const here = [...path, name]
+      const child = this.group(name, value, here)
+      if (child) this.#draft.addChild(group, child, () => this.#at(here))
     }
   }
 
@@ -82,15 +88,13 @@ class TreeReader {
       const here = [...path, pattern]
       const vars = value ?? {}
       if (!isMap(vars)) throw new InputError('inventory-shape', `variables of the host ${pattern} must be a map, got ${describeValue(vars)}`, { location: this.#at(here) })
+      if (pattern === '') throw new InputError('host-name', 'a host has no name', { location: this.#at(here) })
       const plain = /^[^[\]:]+$/.test(pattern)
       const { names, port } = plain ? { names: [pattern], port: undefined } : expandHosts(pattern, this.#at(here))
+      const origin = (inner: ValuePath): Location | undefined => this.#parsed.locate([...here, ...inner])
       if (names.length === 0) this.#draft.warn(`${pattern} names no host`, this.#at(here))
-      for (const name of names) {
-        const host = this.#draft.host(name, group)
-        if (port !== undefined) this.#draft.setHostVar(this.#file, host, 'ansible_port', port, () => this.#parsed.locate(here))
-        for (const [key, item] of Object.entries(vars)) {
-          this.#draft.setHostVar(this.#file, host, key, item, (rest) => this.#parsed.locate([...here, key, ...rest]))
-        }
+      for (const host of this.#draft.hostsAt(names, port, group, undefined, () => this.#parsed.locate(here))) {
+        for (const key of Object.keys(vars)) this.#draft.setHostVar(this.#file, host, key, vars[key], origin)
       }
     }
   }

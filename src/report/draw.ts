@@ -1,8 +1,8 @@
 /** Draws a board as lines that fit a screen. Pure: the same board, time and screen give the same lines. */
 import { RUNGS, type Outcome } from '../events.ts'
-import { isBroken, isDone, isUp, reached, type Board, type HostState, type MachineState, type TaskState } from './board.ts'
-import { OUTCOME_LOOKS } from './ending.ts'
-import { clean, count, line, pad, seconds, width, type Look, type Segment } from './text.ts'
+import { isBroken, isDone, isUp, type Board, type HostState, type MachineState, type TaskState } from './board.ts'
+import { outcomeLook, outcomeWord, type Ended } from './ending.ts'
+import { clean, count, line, pad, seconds, width, type Segment } from './text.ts'
 
 /** Where, when and with what the board is drawn. */
 export interface Canvas {
@@ -55,8 +55,8 @@ export function draw(board: Board, canvas: Canvas): string[] {
     ...canvas,
     dense: hosts.length * 2 + 2 > canvas.rows,
     narrow: canvas.columns < 60,
-    hostColumns: Math.min(widest(hosts), 20),
-    titleColumns: Math.min(widest(hosts.flatMap((host) => host.tasks)), Math.floor(canvas.columns * 0.5)),
+    hostColumns: Math.min(board.hostColumns, 20),
+    titleColumns: Math.min(board.titleColumns, Math.floor(canvas.columns * 0.5)),
   }
   const lines = [header(board, layout), ...hosts.flatMap((host) => drawHost(host, board, layout))]
   for (const { level, text } of board.notes) {
@@ -66,9 +66,10 @@ export function draw(board: Board, canvas: Canvas): string[] {
   return fit(lines, canvas.rows).map(({ segments }) => line(segments, canvas.columns, canvas.colour))
 }
 
-function header(board: Board, { now }: Layout): Weighed {
+function header(board: Board, { now, narrow }: Layout): Weighed {
   const done = [...board.hosts.values()].filter((host) => isDone(host, board)).length
-  const segments: Segment[] = [[board.recipe, 'bold'], [`  ${seconds(((board.endedAt ?? now) - board.startedAt) / 1000)}`, 'faint']]
+  const stage = board.stage === undefined || board.endedAt !== undefined ? '' : narrow ? `: ${board.stage}` : `  ${board.stage}`
+  const segments: Segment[] = [[board.recipe, 'bold'], [stage], [`  ${seconds(((board.endedAt ?? now) - board.startedAt) / 1000)}`, 'faint']]
   if (board.check) segments.push(['  check mode', 'yellow'])
   if (board.hosts.size > 1 && board.endedAt === undefined) segments.push([`  ${done} of ${board.hosts.size} hosts done`, 'faint'])
   return { weight: 10, segments }
@@ -76,35 +77,39 @@ function header(board: Board, { now }: Layout): Weighed {
 
 function drawHost(host: HostState, board: Board, layout: Layout): Weighed[] {
   const { mark, state, weight } = hostLook(host, board, layout)
-  const total = board.planned.length
-  const steps = total === 0 ? '' : `${String(reached(host, board)).padStart(String(total).length)}/${total}  `
+  const total = host.plannedCount
+  const steps = total === 0 ? '' : `${String(host.reached).padStart(String(total).length)}/${total}  `
+  // Where hosts crowd the screen, what has ended well is not worth looking at in every frame.
+  const tasks = layout.dense ? host.tasks.filter((task) => task.outcome === undefined || isBroken(task)) : host.tasks
   return [
-    { weight, segments: [mark, [` ${pad(clean(host.name), layout.hostColumns)}  `, 'bold'], [steps, 'faint'], state] },
-    ...host.tasks.flatMap((task) => (task.outcome === undefined ? drawOpen(task, layout) : [drawEnded(task, task.outcome, layout)])),
+    { weight, segments: [mark, [` ${pad(clean(host.name), layout.hostColumns)}  `, 'bold'], [state.length === 0 ? steps.trimEnd() : steps, 'faint'], ...state] },
+    ...tasks.flatMap((task) => (task.outcome === undefined ? drawOpen(task, layout) : [drawEnded(task, task.outcome, layout)])),
   ]
 }
 
 /** What a host's own line says at its beginning and its end. */
-function hostLook(host: HostState, board: Board, layout: Layout): { mark: Segment; state: Segment; weight: number } {
-  const broken = host.tasks.find(isBroken)
-  if (broken?.outcome !== undefined) return { mark: outcomeIcon(broken.outcome, layout), state: [broken.outcome, 'red'], weight: 9 }
-  const changed = host.tasks.filter((task) => task.outcome === 'changed').length
+function hostLook(host: HostState, board: Board, layout: Layout): { mark: Segment; state: readonly Segment[]; weight: number } {
+  const { broken, changed } = host
+  if (broken?.outcome !== undefined) return { mark: outcomeIcon({ outcome: broken.outcome }, layout), state: [[broken.outcome, 'red']], weight: 9 }
   if (isDone(host, board)) {
     return changed > 0
-      ? { mark: outcomeIcon('changed', layout), state: [`done, ${changed} changed`, 'yellow'], weight: 4 }
-      : { mark: outcomeIcon('ok', layout), state: ['done', 'green'], weight: 4 }
+      ? { mark: outcomeIcon({ outcome: 'changed' }, layout), state: [[`done, ${changed} changed`, 'yellow']], weight: 4 }
+      : { mark: outcomeIcon({ outcome: 'ok' }, layout), state: [['done', 'green']], weight: 4 }
   }
-  const current = host.tasks.find((task) => task.outcome === undefined)
-  if (current === undefined) return { mark: [icon('waiting', layout), 'faint'], state: [host.tasks.length > 0 && changed > 0 ? `${changed} changed` : 'waiting', 'faint'], weight: 3 }
-  return { mark: spinner(layout), state: layout.dense ? [current.name] : changed > 0 ? [`${changed} changed`, 'yellow'] : [''], weight: 9 }
+  const [current] = host.open.values()
+  if (current === undefined) return { mark: [icon('waiting', layout), 'faint'], state: [[host.tasks.length > 0 && changed > 0 ? `${changed} changed` : 'waiting', 'faint']], weight: 3 }
+  const doing = `  ${seconds((layout.now - current.startedAt) / 1000)}${current.doing === undefined ? '' : `  ${current.doing}`}`
+  return { mark: spinner(layout), state: layout.dense ? [[current.title], [doing, 'faint']] : changed > 0 ? [[`${changed} changed`, 'yellow']] : [], weight: 9 }
 }
 
 /** A finished task takes one line. */
 function drawEnded(task: TaskState, outcome: Outcome, layout: Layout): Weighed {
   const broken = isBroken(task)
   const notable = outcome === 'changed' || broken
-  const segments: Segment[] = [indent(layout), outcomeIcon(outcome, layout), [` ${pad(clean(task.name), layout.titleColumns)}  `, notable ? undefined : 'faint']]
-  segments.push([pad(outcome, broken ? outcome.length : 7), OUTCOME_LOOKS[outcome]], [` ${seconds(task.seconds).padStart(6)}`, 'faint'])
+  const ended = { outcome, pardon: task.pardon }
+  const word = outcomeWord(ended)
+  const segments: Segment[] = [indent(layout), outcomeIcon(ended, layout), [` ${pad(clean(task.title), layout.titleColumns)}  `, notable ? undefined : 'faint']]
+  segments.push([pad(word, broken ? word.length : Math.max(7, word.length)), outcomeLook(ended)], [` ${seconds(task.seconds).padStart(6)}`, 'faint'])
   const message = task.message?.split('\n')[0] ?? (task.machines.size > 0 ? count(task.machines.size, 'machine') : undefined)
   if (message !== undefined) segments.push([`  ${message}`, broken ? 'red' : 'faint'])
   return { weight: broken ? 8 : outcome === 'changed' ? 2 : 1, segments }
@@ -113,9 +118,11 @@ function drawEnded(task: TaskState, outcome: Outcome, layout: Layout): Weighed {
 /** A task under way: its line, what it is doing, and a line for every machine that it starts. */
 function drawOpen(task: TaskState, layout: Layout): Weighed[] {
   const took = seconds((layout.now - task.startedAt) / 1000)
-  const lines: Weighed[] = [{ weight: layout.dense ? 0 : 8, segments: [indent(layout), spinner(layout), [` ${pad(clean(task.name), layout.titleColumns)}  `], [took, 'faint']] }]
   const machines = [...task.machines.values()]
-  if (task.doing !== undefined && machines.length === 0) lines.push({ weight: 6, segments: [indent(layout), [`  ${task.doing}`, 'faint']] })
+  const segments: Segment[] = [indent(layout), spinner(layout), [` ${pad(clean(task.title), layout.titleColumns)}  `], [took, 'faint']]
+  if (task.doing !== undefined && machines.length === 0) segments.push([`  ${task.doing}`, 'faint'])
+  // On a crowded screen the host's own line has said it.
+  const lines: Weighed[] = layout.dense ? [] : [{ weight: 8, segments }]
   const names = Math.min(widest(machines), layout.narrow ? 14 : 24)
   return [...lines, ...machines.map((machine) => drawMachine(machine, layout, names))]
 }
@@ -154,8 +161,8 @@ function icon(name: keyof typeof ICONS, { unicode }: Canvas): string {
   return ICONS[name][unicode ? 0 : 1]
 }
 
-function outcomeIcon(outcome: Outcome, canvas: Canvas): Segment {
-  return [icon(outcome, canvas), OUTCOME_LOOKS[outcome] satisfies Look]
+function outcomeIcon(ended: Ended, canvas: Canvas): Segment {
+  return [icon(ended.outcome, canvas), outcomeLook(ended)]
 }
 
 function spinner({ unicode, now }: Canvas): Segment {

@@ -4,12 +4,14 @@
  */
 import type { Writable } from 'node:stream'
 import type { EventSink } from '../events.ts'
+import { masked } from '../secrets.ts'
 import type { ReportKind } from './choose.ts'
-import { jsonSink } from './json.ts'
+import type { OutputOptions } from './output.ts'
+import { JsonReport } from './json.ts'
 
 export { chooseReport, wantsColour, type ReportChoice, type ReportKind, type ScreenLike } from './choose.ts'
 export { formatFailure } from './failure.ts'
-export { clean, paint, pad, width, type Look } from './text.ts'
+export { clean, count, cut, list, pad, paint, seconds, width, wrap, type Look } from './text.ts'
 
 /** Where a report writes. */
 export interface Streams {
@@ -25,7 +27,7 @@ export interface ReportOptions {
   readonly unicode?: boolean | undefined
   /** Show the difference of every change; check mode always does. Default false. */
   readonly diff?: boolean | undefined
-  /** From 1 on, the output of changing commands is shown too. Default 0. */
+  /** From 1 on, the output of changing commands is shown too; from 2 on, every task's beginning. Default 0. */
   readonly verbosity?: number | undefined
 }
 
@@ -36,12 +38,26 @@ export interface Report {
   end(): Promise<void>
 }
 
+/** A sink through which no secret gets to those behind it: the one place through which all events of a run pass. */
+export function withoutSecrets(...sinks: readonly EventSink[]): EventSink {
+  return (event) => {
+    const harmless = masked(event)
+    for (const sink of sinks) sink(harmless)
+  }
+}
+
+/** Makes the report of one command on many hosts: `exec` shows what it prints, and little else. */
+export async function createOutputReport(streams: Streams, options: OutputOptions): Promise<Report> {
+  const { OutputReport } = await import('./output.ts')
+  return new OutputReport(streams, options)
+}
+
 /** Makes a report; what it needs is imported only now. */
 export async function createReport(kind: ReportKind, streams: Streams, options: ReportOptions = {}): Promise<Report> {
   const { colour = false, unicode = true, diff = false, verbosity = 0 } = options
   switch (kind) {
     case 'json':
-      return { sink: jsonSink(streams.out), end: () => Promise.resolve() }
+      return new JsonReport(streams.out)
     case 'quiet': {
       const { QuietReport } = await import('./quiet.ts')
       return new QuietReport(streams, colour)

@@ -1,10 +1,22 @@
 /** The event stream for scripts: one JSON object a line, and nothing else. */
 import type { Writable } from 'node:stream'
-import type { EventSink } from '../events.ts'
+import type { Event } from '../events.ts'
+import { Lines } from './lines.ts'
 
 /** Writes every event as it comes. */
-export function jsonSink(out: Writable): EventSink {
-  return (event) => {
-    out.write(`${JSON.stringify(event)}\n`)
+export class JsonReport {
+  readonly #lines: Lines
+
+  constructor(out: Writable) {
+    this.#lines = new Lines(out)
+  }
+
+  readonly sink = (event: Event): void => {
+    this.#lines.add(`${JSON.stringify(event)}\n`)
+  }
+
+  end(): Promise<void> {
+    this.#lines.flush()
+    return Promise.resolve()
   }
 }

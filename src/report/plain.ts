@@ -2,15 +2,16 @@
 import type { Writable } from 'node:stream'
 import type { Change, Event, EventSink } from '../events.ts'
 import { unifiedDiff } from './diff.ts'
-import { Ending, OUTCOME_LOOKS } from './ending.ts'
-import { clean, count, paint, seconds } from './text.ts'
+import { Ending, outcomeLook, outcomeWord } from './ending.ts'
+import { Lines } from './lines.ts'
+import { clean, count, list, paint, seconds } from './text.ts'
 
 /** What a reader wants to see beside the outcomes. */
 export interface PlainOptions {
   readonly colour: boolean
   /** Show the difference of every change; check mode always does. */
   readonly diff: boolean
-  /** From 1 on, the output of changing commands is shown too. */
+  /** From 1 on, the output of changing commands is shown too; from 2 on, every task's beginning. */
   readonly verbosity: number
 }
 
@@ -18,11 +19,20 @@ export interface PlainOptions {
 const PROGRESS_EVERY = 5_000
 /** A task that says nothing for so long is mentioned, so that nobody takes the run for dead. */
 const SILENCE = 30_000
+/** So many hosts are named where all of them are meant; the recap has them all. */
+const MOST_HOSTS = 12
+
+interface Place {
+  readonly time: number
+  readonly host: string
+  readonly task: string
+}
 
 /** A task that has started and not ended. */
 interface Open {
   readonly host: string
-  readonly task: string
+  /** Its name, and what is particular about it: `Restart sshd (handler)`. */
+  readonly title: string
   readonly since: number
   announced: boolean
   progressShown: number
@@ -30,16 +40,18 @@ interface Open {
 
 /** The report as a sink; `end` prints what belongs at the end. */
 export class PlainReport {
-  readonly #out: Writable
+  readonly #lines: Lines
   readonly #options: PlainOptions
   readonly #ending = new Ending()
-  readonly #open = new Map<string, Open>()
+  /** By host, then by task. */
+  readonly #open = new Map<string, Map<string, Open>>()
   #check = false
   #spoke = Date.now()
+  #clock = { second: NaN, text: '' }
   readonly #watch: NodeJS.Timeout
 
   constructor(out: Writable, options: PlainOptions) {
-    this.#out = out
+    this.#lines = new Lines(out)
     this.#options = options
     this.#watch = setInterval(() => { this.#breakSilence() }, SILENCE / 3).unref()
   }
@@ -53,6 +65,7 @@ export class PlainReport {
     clearInterval(this.#watch)
     const { colour } = this.#options
     this.#raw([...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()])
+    this.#lines.flush()
     return Promise.resolve()
   }
 
@@ -60,10 +73,16 @@ export class PlainReport {
     switch (event.type) {
       case 'run-start':
         this.#check = event.check
-        this.#line(event.time, `${event.recipe} on ${event.hosts.join(', ')}: ${count(event.tasks.length, 'task')}${event.check ? ' (check mode: nothing is changed)' : ''}`)
+        this.#line(event.time, `${event.recipe} on ${list(event.hosts, MOST_HOSTS) || 'no host'}: ${count(event.tasks.length, 'task')}${event.check ? ' (check mode: nothing is changed)' : ''}`)
+        return
+      case 'stage':
+        this.#stamped(event.time, paint('bold', `── ${clean(event.title)} on ${list(event.hosts, MOST_HOSTS) || 'no host'}: ${count(event.tasks.length, 'task')}`, this.#options.colour))
         return
       case 'task-start':
-        this.#open.set(key(event), { host: event.host, task: event.task, since: event.time, announced: false, progressShown: -Infinity })
+        this.#start(event)
+        return
+      case 'retry':
+        this.#within(event, `attempt ${event.attempt + 1} of ${event.attempts} in ${event.delay} s: ${firstLine(event.message)}`)
         return
       case 'change':
         this.#change(event, event.change)
@@ -83,13 +102,9 @@ export class PlainReport {
         this.#line(event.time, event.level === 'warning' ? `${place}warning: ${event.message}` : place + event.message)
         return
       }
-      case 'task-end': {
-        this.#open.delete(key(event))
-        const outcome = paint(OUTCOME_LOOKS[event.outcome], event.outcome, this.#options.colour)
-        const why = event.message === undefined ? '' : `: ${clean(event.message.split('\n')[0] ?? '')}`
-        this.#stamped(event.time, `${clean(`[${event.host}] ${event.task}`)} … ${outcome} (${seconds(event.seconds)})${why}`)
+      case 'task-end':
+        this.#finish(event)
         return
-      }
       case 'result':
       case 'failure':
       case 'run-end':
@@ -99,36 +114,63 @@ export class PlainReport {
     }
   }
 
+  #start(event: Extract<Event, { type: 'task-start' }>): void {
+    const { host, task, time, handler, delegate } = event
+    const particulars = [handler === true ? 'handler' : '', delegate === undefined ? '' : `on ${delegate}`].filter(Boolean)
+    const open: Open = { host, title: particulars.length === 0 ? task : `${task} (${particulars.join(', ')})`, since: time, announced: false, progressShown: -Infinity }
+    const tasks = this.#open.get(host)
+    if (tasks === undefined) this.#open.set(host, new Map([[task, open]]))
+    else tasks.set(task, open)
+    if (this.#options.verbosity > 1) this.#announce(event)
+  }
+
+  #finish(event: Extract<Event, { type: 'task-end' }>): void {
+    const title = this.#find(event)?.title ?? event.task
+    this.#open.get(event.host)?.delete(event.task)
+    const outcome = paint(outcomeLook(event), outcomeWord(event), this.#options.colour)
+    const tried = event.attempts === undefined || event.attempts < 2 ? '' : `, ${event.attempts} attempts`
+    const message = event.message ?? (event.pardon === undefined ? undefined : event.failure?.message)
+    const why = message === undefined ? '' : `: ${clean(firstLine(message))}`
+    this.#stamped(event.time, `${clean(`[${event.host}] ${title}`)} … ${outcome} (${seconds(event.seconds)}${tried})${why}`)
+  }
+
   #change(event: Extract<Event, { type: 'change' }>, { summary, diff }: Change): void {
     this.#within(event, event.applied ? summary : `would ${summary}`)
     if (diff !== undefined && (this.#options.diff || this.#check)) this.#raw(unifiedDiff(diff, this.#options.colour).map((text) => `    ${text}`))
   }
 
   #progress(event: Extract<Event, { type: 'progress' }>): void {
-    const open = this.#open.get(key(event))
+    const open = this.#find(event)
     if (open !== undefined && event.time - open.progressShown < PROGRESS_EVERY) return
     if (open !== undefined) open.progressShown = event.time
     this.#within(event, event.message)
   }
 
+  #find({ host, task }: Place): Open | undefined {
+    return this.#open.get(host)?.get(task)
+  }
+
   /** A line that belongs to a task under way, below the task's own. */
-  #within(event: { readonly time: number; readonly host: string; readonly task: string }, text: string): void {
+  #within(event: Place, text: string): void {
     this.#announce(event)
     this.#line(event.time, `[${event.host}]   ${text}`)
   }
 
   /** Names a task before the first line that it has to say; a task with nothing to say takes one line in all. */
-  #announce(event: { readonly time: number; readonly host: string; readonly task: string }): void {
-    const open = this.#open.get(key(event))
+  #announce(event: Place): void {
+    const open = this.#find(event)
     if (open === undefined || open.announced) return
     open.announced = true
-    this.#line(event.time, `[${event.host}] ${event.task} …`)
+    this.#line(event.time, `[${event.host}] ${open.title} …`)
   }
 
   #breakSilence(): void {
     const now = Date.now()
     if (now - this.#spoke < SILENCE) return
-    for (const { host, task, since } of this.#open.values()) this.#line(now, `[${host}] ${task} … still at it (${seconds((now - since) / 1000)})`)
+    for (const tasks of this.#open.values()) {
+      for (const { host, title, since } of tasks.values()) this.#line(now, `[${host}] ${title} … still at it (${seconds((now - since) / 1000)})`)
+    }
+    this.#lines.flush()
   }
 
   #line(time: number, text: string): void {
@@ -137,16 +179,18 @@ export class PlainReport {
 
   #stamped(time: number, text: string): void {
     this.#spoke = Date.now()
-    this.#out.write(`${paint('faint', clock(time), this.#options.colour)} ${text}\n`)
+    const second = Math.floor(time / 1000)
+    if (second !== this.#clock.second) this.#clock = { second, text: paint('faint', clock(time), this.#options.colour) }
+    this.#lines.add(`${this.#clock.text} ${text}\n`)
   }
 
   #raw(lines: readonly string[]): void {
-    if (lines.length > 0) this.#out.write(`${lines.join('\n')}\n`)
+    if (lines.length > 0) this.#lines.add(`${lines.join('\n')}\n`)
   }
 }
 
-function key({ host, task }: { readonly host: string; readonly task: string }): string {
-  return `${host}\u0000${task}`
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
 }
 
 /** Local wall-clock time as HH:MM:SS. */

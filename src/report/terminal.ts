@@ -2,6 +2,7 @@
  * The live picture in a terminal. listr2 owns the screen while a run lasts (cursor, redrawing in place, stray output held back);
  * what is drawn is ours (board.ts, draw.ts), and so are errors, signals and the exit code. The only file that knows listr2.
  */
+import { writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2'
 import type { Change, EventSink } from '../events.ts'
@@ -17,6 +18,9 @@ const FRAME_EVERY = 100
 const REST_FACTOR = 4
 /** The picture that stays behind may be longer than the screen, but not endless. */
 const LAST_ROWS = 200
+/** So many lines of output are kept for the end; the journal has them all. */
+const MOST_KEPT = 2_000
+const SHOW_CURSOR = '\u001b[?25h'
 
 export interface TerminalOptions {
   readonly colour: boolean
@@ -38,6 +42,7 @@ export class TerminalReport {
   readonly #ending = new Ending()
   readonly #changes: { readonly host: string; readonly change: Change; readonly applied: boolean }[] = []
   readonly #output: string[] = []
+  #forgotten = 0
   readonly #finished: Promise<void>
   #finish: () => void = () => {}
   #refresh: () => void = () => {}
@@ -52,8 +57,8 @@ export class TerminalReport {
   readonly sink: EventSink = (event) => {
     this.#ending.add(event)
     fold(this.#board, event)
-    if (event.type === 'change') this.#changes.push(event)
-    if (event.type === 'output' && this.#options.verbosity > 0) this.#output.push(`[${event.host}] ${event.line}`)
+    if (event.type === 'change' && this.#showsChanges()) this.#changes.push(event)
+    if (event.type === 'output' && this.#options.verbosity > 0) this.#keep(`[${event.host}] ${event.line}`)
     if (event.type === 'run-start') this.#picture ??= this.#start()
     this.#refresh()
   }
@@ -62,12 +67,29 @@ export class TerminalReport {
     this.#board.endedAt ??= Date.now()
     this.#finish()
     await this.#picture
+    process.off('exit', this.#restore)
     const { colour } = this.#options
-    const lines = [...this.#output.map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()]
+    const forgotten = this.#forgotten === 0 ? [] : [`(${this.#forgotten} lines before these: farm log last -v)`]
+    const lines = [...[...forgotten, ...this.#output].map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()]
     if (lines.length > 0) this.#streams.out.write(`${lines.join('\n')}\n`)
   }
 
+  /** Keeps the last lines; twice as many are held so that not every line moves all others. */
+  #keep(text: string): void {
+    if (this.#output.push(text) < 2 * MOST_KEPT) return
+    this.#output.splice(0, MOST_KEPT)
+    this.#forgotten += MOST_KEPT
+  }
+
+  /** For an end at once: the cursor comes back even then. */
+  readonly #restore = (): void => {
+    // Past the stream, whose `write` is listr2's by now, and keeps what it is given for later.
+    const { fd } = this.#streams.out as Writable & { readonly fd?: number }
+    if (fd !== undefined) writeSync(fd, `${SHOW_CURSOR}\n`)
+  }
+
   #start(): Promise<unknown> {
+    process.once('exit', this.#restore)
     const listr = new Listr(
       [...this.#board.hosts.keys()].map((title) => ({ title, task: () => this.#finished })),
       {
@@ -134,9 +156,12 @@ export class TerminalReport {
     return this.#streams.out
   }
 
+  #showsChanges(): boolean {
+    return this.#options.diff || this.#board.check
+  }
+
   #changeLines(): string[] {
-    const { colour, diff } = this.#options
-    if (!diff && !this.#board.check) return []
+    const { colour } = this.#options
     return this.#changes.flatMap(({ host, change, applied }) => [
       '',
       `${paint('yellow', applied ? 'changed' : 'would change', colour)} ${clean(`[${host}] ${change.summary}`)}`,

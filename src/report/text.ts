@@ -1,4 +1,5 @@
 /** Text for a terminal: colour, width, cutting, and making foreign text harmless. */
+
 /** Named looks; the numbers are SGR parameters (ECMA-48): on, off. */
 const LOOKS = {
   bold: [1, 22],
@@ -23,16 +24,23 @@ const SEQUENCES = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[\]PX^_][^\u0007\u
 /** Control characters, and those that turn the direction of writing. */
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/gu
 
+/** What no harmless text has; every escape sequence begins with one of these. */
+const FOUL = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/u
+
 /** Makes a line of foreign text (a console, a command's output) safe to print: no escape sequences, no control characters. */
 export function clean(line: string): string {
+  if (!FOUL.test(line)) return line
   return line.replaceAll(SEQUENCES, '').replaceAll('\t', '  ').replaceAll(CONTROLS, '')
 }
 
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
 const INVISIBLE = /[\p{Mark}\p{Cf}]/u
 
+const PRINTABLE_ASCII = /^[ -~]*$/u
+
 /** Columns that `text` (without escape sequences) takes on a terminal. */
 export function width(text: string): number {
+  if (PRINTABLE_ASCII.test(text)) return text.length
   let columns = 0
   for (const char of text) columns += INVISIBLE.test(char) ? 0 : WIDE.test(char) ? 2 : 1
   return columns
@@ -76,6 +84,21 @@ export function line(segments: readonly Segment[], columns: number, colour: bool
   return joined
 }
 
+/** Breaks `text` at blanks into lines of at most `columns`; a longer word stands alone on its line. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  let current = ''
+  for (const word of text.split(' ')) {
+    if (current !== '' && width(current) + 1 + width(word) > columns) {
+      lines.push(current)
+      current = word
+    } else {
+      current = current === '' ? word : `${current} ${word}`
+    }
+  }
+  return [...lines, current]
+}
+
 /** Seconds for people: `0.8 s`, `41 s`, `2 min 5 s`. */
 export function seconds(value: number): string {
   const positive = Math.max(0, value)
@@ -87,4 +110,10 @@ export function seconds(value: number): string {
 /** `1 host`, `2 hosts`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** Names in a row, of which at most `most` are said: `a, b and 98 more`. */
+export function list(names: readonly string[], most: number): string {
+  const shown = names.map(clean)
+  return shown.length <= most + 1 ? shown.join(', ') : `${shown.slice(0, most).join(', ')} and ${shown.length - most} more`
 }

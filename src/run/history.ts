@@ -55,7 +55,7 @@ export function findRun(typed: string, dir: string = journalDir()): PastRun {
     return run
   }
   if (only !== undefined) throw new UsageError('unknown-run', `${matches.length} runs are called "${typed}…"`, { hint: `which of them? ${matches.slice(0, 5).join(', ')}` })
-  const near = nearest(typed, ids)
+  const near = nearest(typed, ['last', ...ids])
   throw new UsageError('unknown-run', ids.length === 0 ? 'there has been no run yet' : `there is no run called "${typed}"`, { hint: near === undefined ? '`farm log` lists them, `farm log last` shows the last' : `did you mean ${near}?` })
 }
 

@@ -1,6 +1,7 @@
 /** Variables against a recipe's schema: all of them are judged before anything happens, and everything wrong is said at once. */
 import type { z } from 'zod'
 import { FarmError, formatLocation, InputError, type Location } from '../errors.ts'
+import { concealAll } from '../secrets.ts'
 import { coerce } from './coerce.ts'
 import { describeValue, isPoison } from './layer.ts'
 import type { Scope } from './scope.ts'
@@ -23,10 +24,13 @@ export function checkVars<T extends z.ZodObject>(schema: T, scope: Scope, host: 
   for (const [name, field] of Object.entries(schema.shape)) {
     if (isPoison(name) || !scope.has(name)) continue
     try {
-      got[name] = coerce(field as Schema, scope.get(name))
+      const value = scope.get(name)
+      if (metaOf(field as Schema).secret) concealAll(value)
+      got[name] = coerce(field as Schema, value)
     } catch (cause) {
       if (!(cause instanceof FarmError)) throw cause
-      problems.push({ text: `${name}: ${cause.message}`, location: cause.location ?? scope.origin(name), hint: cause.hint })
+      const message = cause.code === 'not-boolean' && metaOf(field as Schema).secret ? 'got a value that is secret, expected boolean' : cause.message
+      problems.push({ text: `${name}: ${message}`, location: cause.location ?? scope.origin(name), hint: cause.hint })
     }
   }
   const unusable = new Set(problems.map(({ text }) => text.slice(0, text.indexOf(':'))))
@@ -55,7 +59,9 @@ function toProblem(schema: z.ZodObject, scope: Scope, issue: z.core.$ZodIssue): 
   const value = valueAt(scope.get(String(name)), rest)
   const location = scope.origin(String(name), rest)
   const field = fieldAt(schema as Schema, path)
-  return { text: `${label}: got ${describeValue(value)}, expected ${expected(issue, field)}`, location }
+  // Even a secret that is too short to be masked is not repeated.
+  const hidden = [schema.shape[String(name)] as Schema, ...(field ? [field] : [])].some((part) => metaOf(part).secret)
+  return { text: `${label}: got ${hidden ? 'a value that is secret' : describeValue(value)}, expected ${expected(issue, field)}`, location }
 }
 
 function missing(schema: z.ZodObject, scope: Scope, name: string, label: string): Problem {

@@ -5,7 +5,7 @@ import { definition, type Schema } from './shape.ts'
 import { parseYaml } from './yaml.ts'
 
 /** Text that means a boolean; nothing else does. */
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, yes: true, on: true, false: false, no: false, off: false }
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map(Object.entries({ true: true, yes: true, on: true, false: false, no: false, off: false }))
 
 /**
  * The value that `schema` should judge. What cannot be converted is left as it is, for the schema to refuse.
@@ -46,7 +46,7 @@ export function coerce(schema: Schema, value: unknown): unknown {
 }
 
 function toBoolean(text: string, coercing: boolean): boolean | string {
-  const boolean = BOOLEANS[text.trim().toLowerCase()]
+  const boolean = BOOLEANS.get(text.trim().toLowerCase())
   // A coercing schema would take any other text for true.
   if (boolean === undefined && coercing) throw new InputError('not-boolean', `got ${describeValue(text)}, expected boolean: true, false, yes, no, on or off`)
   return boolean ?? text
@@ -76,7 +76,7 @@ function toUnion(options: readonly Schema[], value: unknown): unknown {
 function toMember(members: readonly unknown[], value: unknown): unknown {
   if (members.includes(value)) return value
   const text = String(value)
-  const boolean = typeof value === 'string' ? BOOLEANS[value.toLowerCase()] : undefined
+  const boolean = typeof value === 'string' ? BOOLEANS.get(value.toLowerCase()) : undefined
   return members.find((member) => (typeof member === 'boolean' ? member === boolean : String(member) === text)) ?? value
 }
 

@@ -25,10 +25,12 @@ async function parseOne(arg: string, cwd: string): Promise<Layer> {
   const text = arg.trim()
   if (/^[./]/.test(text)) throw refuse(arg, `expected variables, got the path ${text}`, `write @${text} to read a file`)
   if (/^[[{]/.test(text)) return flowLayer(text, arg)
-  const values: [string, string][] = splitWords(text, arg).map((word) => {
-    const [, name, value] = /^([^=]*)=(.*)$/s.exec(word) ?? []
-    if (!name?.trim() || value === undefined) throw refuse(arg, `expected key=value, got ${JSON.stringify(word)}`)
-    return [name.trim(), decodeEscapes(unquote(value.trim()))]
+  const values = splitWords(text, arg).map((word): [string, string] => {
+    const decoded = decodeEscapes(word)
+    const equals = /[^\\]=/.exec(decoded)
+    const name = equals ? decoded.slice(0, equals.index + 1).trim() : ''
+    if (!equals || name === '') throw refuse(arg, `expected key=value, got ${JSON.stringify(word)}`, hintFor(text))
+    return [name, unquote(decoded.slice(equals.index + 2).trim())]
   })
   return layerOf(NAME, Object.fromEntries(values), { file: NAME })
 }
@@ -46,7 +48,7 @@ function flowLayer(text: string, arg: string): Layer {
   return yamlLayer(text, NAME, NAME)
 }
 
-/** Splits at blanks, except in quotes and in `{{ }}`. */
+/** Splits at blanks and newlines, except in quotes and in templates; a backslash before a quote takes its meaning away. */
 function splitWords(text: string, arg: string): string[] {
   const words: string[] = []
   let word = ''
@@ -54,25 +56,34 @@ function splitWords(text: string, arg: string): string[] {
   let depth = 0
   for (let i = 0; i < text.length; i++) {
     const char = text[i] as string
+    if (!quote && depth === 0 && (char === ' ' || char === '\n')) {
+      words.push(word)
+      word = ''
+      continue
+    }
     const pair = text.slice(i, i + 2)
-    if (!quote && (pair === '{{' || pair === '}}')) {
-      depth += pair === '{{' ? 1 : -1
+    if (OPENING.has(pair) || CLOSING.has(pair)) {
+      depth = Math.max(0, depth + (OPENING.has(pair) ? 1 : -1))
       word += pair
       i++
       continue
     }
-    if (char === '\\' && quote) word += char + (text[++i] ?? '')
-    else if (!quote && depth === 0 && /\s/.test(char)) {
-      if (word) words.push(word)
-      word = ''
-    } else {
-      if (quote ? char === quote : char === '"' || char === "'") quote = quote ? '' : char
-      word += char
-    }
+    if ((char === '"' || char === "'") && text[i - 1] !== '\\' && (!quote || quote === char)) quote = quote ? '' : char
+    word += char
   }
   if (quote || depth !== 0) throw refuse(arg, quote ? `the quote ${quote} is not closed` : '{{ and }} do not match')
-  if (word) words.push(word)
-  return words
+  // A backslash that stands alone continues a line.
+  return [...words, word].filter((each) => each !== '' && each !== '\\')
+}
+
+const OPENING: ReadonlySet<string> = new Set(['{{', '{%', '{#'])
+const CLOSING: ReadonlySet<string> = new Set(['}}', '%}', '#}'])
+
+function hintFor(text: string): string | undefined {
+  if (/^[\w-]+ *= /.test(text) || /^[\w-]+ +=/.test(text)) return 'write key=value without blanks around the ='
+  if (/^[\w-]+: /.test(text)) return 'write {key: value}, with braces'
+  if (/=[[{]/.test(text)) return `lists and maps need one of the other forms: {"key": [1, 2]}`
+  return /=[^"'=]* /.test(text) ? 'quote a value that has blanks: key="a b"' : undefined
 }
 
 function unquote(text: string): string {

@@ -1,11 +1,13 @@
 /**
  * Variables: layers with the places where values were written, templates, schemas. Start with layer.ts, then scope.ts.
  */
-export { describeValue, isMap, layerOf, Unsafe, type Layer, type ValuePath } from './layer.ts'
+export { describeValue, isMap, layerOf, Secret, Tagged, Unsafe, Vaulted, type Layer, type ValuePath } from './layer.ts'
 export { loadYaml, readText, yamlLayer } from './load.ts'
 export { parseYaml, type ParsedYaml } from './yaml.ts'
 export { parseExtraVars } from './extra.ts'
-export { Scope, type Setting } from './scope.ts'
+export { currentKeyring, parseVaultId, useKeyring, VaultKeyring } from './keyring.ts'
+export { encryptVault, isVaultText } from './vault.ts'
+export { isSecretName, Scope, type OtherHosts, type ScopeOptions, type Setting } from './scope.ts'
 export { type Lookups } from './helpers.ts'
 export { checkVars } from './check.ts'
 export { describeVars, type VarDescription } from './describe.ts'

@@ -19,17 +19,30 @@ export interface Layer {
   origin(path: ValuePath): Location | undefined
 }
 
-/** Text written with YAML's `!unsafe`: never treated as a template. */
-export class Unsafe {
+/** A value that is more than its text: written with a YAML tag. */
+export abstract class Tagged {
   readonly text: string
   constructor(text: string) {
     this.text = text
   }
 }
 
-/** A value as it is written: tags of YAML are gone. */
-export function withoutTags(value: unknown): unknown {
-  return value instanceof Unsafe ? value.text : value
+/** Text written with YAML's `!unsafe`: never treated as a template. */
+export class Unsafe extends Tagged {}
+
+/** Text written with `!secret`: its value, templates rendered, is hidden wherever it would show. */
+export class Secret extends Tagged {}
+
+/**
+ * Text written with `!vault`: encrypted, and decrypted when a Scope reads it. `text` is the ciphertext as it is written, which
+ * Ansible's own JSON has as `{"__ansible_vault": text}`. What it decrypts to is never a template.
+ */
+export class Vaulted extends Tagged {
+  readonly location: Location | undefined
+  constructor(text: string, location?: Location) {
+    super(text)
+    this.location = location
+  }
 }
 
 const POISON: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -49,9 +62,9 @@ export function emptyRecord<T = unknown>(): Record<string, T> {
   return Object.create(null) as Record<string, T>
 }
 
-/** True for maps as YAML and JSON make them: not a list, not text marked unsafe. */
+/** True for maps as YAML and JSON make them: not a list, not text with a tag. */
 export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Unsafe)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tagged)
 }
 
 /**
@@ -71,7 +84,9 @@ export function layerOf(name: string, values: Readonly<Record<string, unknown>>,
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
-  if (value instanceof Unsafe) return describeValue(value.text)
+  if (value instanceof Vaulted) return 'an encrypted value'
+  if (value instanceof Secret) return 'a secret'
+  if (value instanceof Tagged) return describeValue(value.text)
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `the list ${clip(JSON.stringify(value))}`
   if (typeof value === 'object') return `the map ${clip(JSON.stringify(value))}`
   if (typeof value === 'string') return `text ${clip(JSON.stringify(value))}`

@@ -32,10 +32,12 @@ export function definition(schema: Schema): Definition {
   return schema._zod.def as unknown as Definition
 }
 
-/** What an author says about a variable with `.meta({ description, unit })` or `.describe()`, found under any wrapper. */
+/** What an author says about a variable with `.meta({ description, unit, secret })` or `.describe()`, found under any wrapper. */
 export interface Meta {
   readonly description?: string | undefined
   readonly unit?: string | undefined
+  /** True for passwords and their like: what is given for it is concealed. */
+  readonly secret?: boolean | undefined
 }
 
 /** Schemas from the outside in: wrappers such as optional and default first. */
@@ -53,7 +55,7 @@ export function unwrapped(schema: Schema): Schema[] {
 /** The author's words; the outermost wins. */
 export function metaOf(schema: Schema): Meta {
   const metas = unwrapped(schema).map((layer) => ((layer as { meta?: () => Meta | undefined }).meta?.() ?? {}) as Meta)
-  return { description: metas.find((meta) => meta.description)?.description, unit: metas.find((meta) => meta.unit)?.unit }
+  return { description: metas.find((meta) => meta.description)?.description, unit: metas.find((meta) => meta.unit)?.unit, secret: metas.some((meta) => meta.secret === true) }
 }
 
 /** The name of a schema's type in the words of the documentation: `text`, `integer`, `list of text`, `"nat" or "routed"`. */

@@ -1,5 +1,6 @@
 /** The syntax of templates: parsing with places and hints, what is refused, and the rewriting that makes Handlebars strict. */
 import { handlebars, type Block, type Call, type Expression, type Library, type Loc, type Mustache, type Node, type Path, type Program } from './handlebars.ts'
+import { didYouMean } from '../suggest.ts'
 import { isPoison } from './layer.ts'
 
 /** What is wrong with a template, and where in it; lines and columns count from 1. */
@@ -96,7 +97,7 @@ export function prepare(program: Program, helpers: ReadonlySet<string>): Map<str
   const note = (node: { loc: Loc }, params: readonly Expression[]): void => void written.set(placeOf(node.loc), params.map(wording))
   const checkCall = (node: Call | Mustache | Block, allowed: ReadonlySet<string>, sign = ''): void => {
     const name = wording(node.path)
-    if (!allowed.has(name)) throw problemAt(node.loc, `there is no helper ${sign}${name}`, undefined, `helpers: ${[...allowed].sort().join(', ')}`)
+    if (!allowed.has(name)) throw problemAt(node.loc, `there is no helper ${sign}${name}`, undefined, didYouMean(name, allowed) ?? (sign ? `blocks: ${[...allowed].sort().join(', ')}` : 'docs/templates.md lists them'))
     if (node.hash && node.hash.pairs.length > 0) throw problemAt(node.loc, `${name} takes no ${node.hash.pairs[0]?.key}=`)
   }
   class Preparer extends (handlebars().Visitor as new () => InstanceType<Library['Visitor']>) {

@@ -1,208 +1,78 @@
 /**
  * YAML as farm reads it: version 1.2's core schema, with `yes`, `no`, `on` and `off` as booleans too. What looks like a number to
- * nobody but an old parser stays text (`0012`, `22:22`, a MAC address). The only file that imports the yaml library.
+ * nobody but an old parser stays text (`0012`, `22:22`, a MAC address). Plain texts have a fast reader of their own (yaml-plain.ts);
+ * the library reads the others (yaml-library.ts). Files that are encrypted as a whole are decrypted first.
  */
-import { createRequire } from 'node:module'
-import type * as Yaml from 'yaml'
 import { InputError, type Location } from '../errors.ts'
-import { emptyRecord, isPoison, poisonError, Unsafe, type ValuePath } from './layer.ts'
-
-const require = createRequire(import.meta.url)
-let library: typeof Yaml | undefined
-/** The library costs 40 ms to load: only those who read YAML pay. */
-function yaml(): typeof Yaml {
-  library ??= require('yaml') as typeof Yaml
-  return library
-}
-
-/** Aliases can blow a small file up; no inventory has this many values. */
-const MAX_VALUES = 2_000_000
+import { concealAll } from '../secrets.ts'
+import { currentKeyring } from './keyring.ts'
+import type { ValuePath } from './layer.ts'
+import { isVaultText } from './vault.ts'
+import { parseAnyYaml } from './yaml-library.ts'
+import { parsePlainYaml } from './yaml-plain.ts'
 
 /** A parsed document. */
 export interface ParsedYaml {
-  /** Plain data: maps without prototype, lists, text, numbers, booleans, null, {@link Unsafe}. Null for an empty document. */
+  /** Plain data: maps without prototype, lists, text, numbers, booleans, null, texts with a tag ({@link Tagged}). Null for an empty document. */
   readonly value: unknown
   /** Where the value at `path` was written: its key in a map, itself in a list. */
   locate(path: ValuePath): Location | undefined
 }
 
-type Node = Yaml.Node | null | undefined
-
 /**
- * Parses one YAML document (JSON is YAML too).
- * @throws InputError with file, line and column for every mistake, duplicate keys, unknown tags and unquoted templates included.
+ * Parses one YAML document (JSON is YAML too). A text in Ansible's vault format is decrypted with {@link currentKeyring}, and all that
+ * it holds is concealed.
+ * @throws InputError with file, line and column for every mistake, duplicate keys, unknown tags and unquoted templates included;
+ *   those of the keyring.
  */
 export function parseYaml(text: string, file: string): ParsedYaml {
-  const lines = new (yaml().LineCounter)()
-  const doc = yaml().parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error', lineCounter: lines, customTags: scalars() })
-  const at = (offset: number): Location => {
-    const { line, col } = lines.linePos(offset)
-    return { file, line, column: col }
-  }
-  const problem = doc.errors[0]
-  const builder = new Builder(at, text)
-  const tagged = doc.warnings.find((warning) => warning.code === 'TAG_RESOLVE_FAILED')
-  if (problem) throw syntaxError(problem, at(problem.pos[0]), text)
-  if (tagged) throw tagError(text.slice(...tagged.pos), at(tagged.pos[0]))
-  return { value: builder.build(doc.contents), locate: (path) => builder.locate(doc.contents, path) }
+  return isVaultText(text) ? parseVault(text, file) : parseText(text, file)
 }
 
-/** Core tags, with booleans as people write them and without octal surprises. */
-function scalars(): (tags: Yaml.Tags) => Yaml.Tags {
-  return (tags) => [
-    { tag: 'tag:yaml.org,2002:bool', default: true, test: /^(?:true|false|yes|no|on|off)$/i, resolve: (text: string) => /^(?:true|yes|on)$/i.test(text) },
-    // A leading zero means text: serial numbers, modes and dates are written that way, decimal numbers are not.
-    { tag: 'tag:yaml.org,2002:str', default: true, test: /^[-+]?0[0-9_]+(?:\.[0-9]*)?$/, resolve: (text: string) => text },
-    { tag: '!unsafe', resolve: (text: string) => new Unsafe(text) },
-    ...tags,
-  ]
-}
-
-function syntaxError(problem: Yaml.YAMLError, location: Location, text: string): InputError {
-  const offset = problem.pos[0]
-  const message = problem.code === 'DUPLICATE_KEY' ? 'the same key stands twice in one map' : problem.message.replace(/\.$/, '')
-  const line = text.split(/\r\n|\r|\n/)[(location.line ?? 1) - 1] ?? ''
-  const hint =
-    problem.code === 'TAB_AS_INDENT' || text[offset] === '\t' || /^\s*\t/.test(line)
-      ? 'indent with spaces'
-      : /:\s*\{\{/.test(line)
-        ? QUOTE_TEMPLATES
-        : undefined
-  return new InputError('yaml-syntax', `not valid YAML: ${message}`, { location, hint })
-}
-
-const QUOTE_TEMPLATES = 'quote templates: "{{ name }}"'
-
-function tagError(tag: string, location: Location): InputError {
-  return new InputError('yaml-tag', `unknown YAML tag ${tag}`, { location, hint: 'farm knows !unsafe; remove the tag or quote the text' })
-}
-
-/** Turns nodes into plain data. Not the library's own toJS: that one knows neither our refusals nor where they happen. */
-class Builder {
-  readonly #at: (offset: number) => Location
-  readonly #text: string
-  readonly #anchors = new Map<string, Yaml.Node>()
-  readonly #open = new Set<Yaml.Node>()
-  #count = 0
-
-  constructor(at: (offset: number) => Location, text: string) {
-    this.#at = at
-    this.#text = text
-  }
-
-  build(node: Node): unknown {
-    if (!node) return null
-    if (++this.#count > MAX_VALUES) throw new InputError('yaml-size', 'the aliases in this file make too many values', { location: this.#where(node) })
-    if (yaml().isAlias(node)) return this.build(this.#target(node))
-    const anchor = (node as Yaml.Scalar).anchor
-    if (anchor) this.#anchors.set(anchor, node)
-    if (yaml().isScalar(node)) return this.#scalar(node)
-    if (this.#open.has(node)) throw new InputError('yaml-cycle', 'an alias contains itself', { location: this.#where(node) })
-    this.#open.add(node)
-    const value = yaml().isSeq(node) ? node.items.map((item) => this.build(item as Node)) : this.#map(node as Yaml.YAMLMap)
-    this.#open.delete(node)
-    return value
-  }
-
-  #map(map: Yaml.YAMLMap): Record<string, unknown> {
-    const own = emptyRecord()
-    const merged: Record<string, unknown>[] = []
-    for (const pair of map.items) {
-      if (isMerge(pair)) merged.push(...this.#merged(pair))
-      else own[this.#key(pair)] = this.build(pair.value as Node)
-    }
-    if (merged.length === 0) return own
-    const all = emptyRecord()
-    for (const source of [...merged.reverse(), own]) for (const key of Object.keys(source)) all[key] = source[key]
-    return all
-  }
-
-  /** The maps that `<<` names, the strongest first. */
-  #merged(pair: Yaml.Pair): Record<string, unknown>[] {
-    return this.#mergeSources(pair).map((node) => {
-      const target = this.#resolve(node)
-      if (yaml().isMap(target)) return this.build(target) as Record<string, unknown>
-      throw new InputError('yaml-merge', '"<<" merges maps, and this is none', { location: this.#where(node) })
-    })
-  }
-
-  #mergeSources(pair: Yaml.Pair): Node[] {
-    const value = this.#resolve(pair.value as Node)
-    return yaml().isSeq(value) ? (value.items as Node[]) : [pair.value as Node]
-  }
-
-  #key(pair: Yaml.Pair): string {
-    const node = this.#resolve(pair.key as Node)
-    if (yaml().isCollection(node)) {
-      const template = this.#text.slice((node.range?.[0] ?? 1) - 1).startsWith('{{')
-      throw new InputError('yaml-key', template ? 'a template without quotes is a map to YAML' : 'a key must be text', {
-        location: this.#where(node),
-        hint: template ? QUOTE_TEMPLATES : undefined,
-      })
-    }
-    const key = yaml().isScalar(node) ? node.value : null
-    if (typeof key !== 'string') {
-      const shown = String(yaml().isScalar(node) ? (node.source ?? key) : '')
-      throw new InputError('yaml-key', `a key must be text, and ${shown || 'nothing'} is not`, { location: this.#where(node), hint: `quote it: "${shown}"` })
-    }
-    if (isPoison(key)) throw poisonError(key, this.#where(node))
-    return key
-  }
-
-  #scalar(node: Yaml.Scalar): unknown {
-    const value = node.value
-    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && /^[-+]?[0-9]+$/.test(node.source ?? '')) {
-      throw new InputError('yaml-number', `${node.source} is too large to be kept exactly as a number`, { location: this.#where(node), hint: 'quote it to keep it as text' })
-    }
-    return typeof value === 'bigint' ? Number(value) : value
-  }
-
-  #target(alias: Yaml.Alias): Yaml.Node {
-    const target = this.#anchors.get(alias.source)
-    if (target) return target
-    throw new InputError('yaml-alias', `*${alias.source} is used, but &${alias.source} is not written before it`, { location: this.#where(alias) })
-  }
-
-  #resolve(node: Node): Node {
-    return yaml().isAlias(node) ? this.#target(node) : node
-  }
-
-  #where(node: Node): Location {
-    return this.#at(node?.range?.[0] ?? 0)
-  }
-
-  locate(root: Node, path: ValuePath): Location | undefined {
-    let node = this.#resolve(root)
-    let place = node ? this.#where(node) : undefined
-    for (const step of path) {
-      if (yaml().isSeq(node) && typeof step === 'number') {
-        node = node.items[step] as Node
-        place = node ? this.#where(node) : undefined
-      } else if (yaml().isMap(node)) {
-        const pair = this.#pair(node, String(step))
-        place = pair ? this.#where(pair.key as Node) : undefined
-        node = pair?.value as Node
-      } else return undefined
-      node = this.#resolve(node)
-    }
-    return place
-  }
-
-  #pair(map: Yaml.YAMLMap, key: string): Yaml.Pair | undefined {
-    const own = map.items.find((pair) => !isMerge(pair) && (pair.key as Yaml.Scalar | null)?.value === key)
-    if (own) return own
-    for (const merge of map.items.filter(isMerge)) {
-      for (const source of this.#mergeSources(merge)) {
-        const target = this.#resolve(source)
-        const found = yaml().isMap(target) ? this.#pair(target, key) : undefined
-        if (found) return found
-      }
-    }
-    return undefined
+function parseText(text: string, file: string): ParsedYaml {
+  const at = placesIn(text, file)
+  const plain = parsePlainYaml(text)
+  if (!plain) return parseAnyYaml(text, at)
+  return {
+    value: plain.value,
+    locate: (path) => {
+      const offset = plain.offset(path)
+      return offset === undefined ? undefined : at(offset)
+    },
   }
 }
 
-function isMerge(pair: Yaml.Pair): boolean {
-  const key = pair.key as Yaml.Scalar | null
-  return yaml().isScalar(key) && key.source === '<<' && key.type === 'PLAIN'
+function parseVault(text: string, file: string): ParsedYaml {
+  const plain = currentKeyring().decrypt(text, { file, line: 1 })
+  try {
+    const parsed = parseText(plain.replace(/^\uFEFF/, ''), file)
+    concealAll(parsed.value)
+    return parsed
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause
+    // The parser's words may quote the text, and so may whoever prints a cause.
+    throw new InputError(cause.code, 'the decrypted text is not usable YAML', { location: cause.location, hint: 'ansible-vault view shows it' })
+  }
+}
+
+/** Turns offsets into lines and columns; the lines are counted when the first place is asked for. */
+function placesIn(text: string, file: string): (offset: number) => Location {
+  let starts: number[] | undefined
+  return (offset) => {
+    starts ??= lineStarts(text)
+    let low = 0
+    let high = starts.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((starts[middle] as number) <= offset) low = middle
+      else high = middle - 1
+    }
+    return { file, line: low + 1, column: offset - (starts[low] as number) + 1 }
+  }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1)
+  return starts
 }

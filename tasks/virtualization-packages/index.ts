@@ -1,19 +1,20 @@
 /** Role: the programs that running machines takes are installed. A program that is there already is never looked up. */
+import { installScript, MANAGER_PROGRAMS, type PackageManager } from '../../src/ensure/index.ts'
 import { TaskError } from '../../src/errors.ts'
 import { emulatorOf } from '../../src/hypervisor/index.ts'
 import type { ClusterVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
 import { clusterPaths } from '../shared/cluster.ts'
-import { absentPrograms, installScript, missingPackages, needs, type PackageManager } from './packages.ts'
+import { absentPrograms, missingPackages, needs } from './packages.ts'
 
-const MANAGERS: readonly PackageManager[] = ['apt-get', 'dnf', 'pacman', 'zypper', 'apk']
+const MANAGERS = Object.keys(MANAGER_PROGRAMS) as PackageManager[]
 
 export const installPackages = task<ClusterVars>('virtualization-packages: install what is missing', async ({ host, hypervisor, vars, progress }) => {
   const facts = await hypervisor.facts(clusterPaths(vars))
   const list = needs(vars, facts, emulatorOf(facts.arch))
   const absent = absentPrograms(list, facts).map((need) => need.program)
   if (absent.length === 0) return
-  const manager = MANAGERS.find((name) => facts.programs.has(name))
+  const manager = MANAGERS.find((name) => facts.programs.has(MANAGER_PROGRAMS[name]))
   if (manager === undefined) {
     throw new TaskError('no-package-manager', `${absent.join(', ')} ${absent.length === 1 ? 'is' : 'are'} not installed, and farm knows no package manager of ${host.name}`, { host: host.name, hint: 'install them by hand and run again' })
   }

@@ -1,7 +1,7 @@
 import { command } from '../command.ts'
 import { findMachine, mustRun } from '../find-machine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { FARM_OPTIONS } from '../options.ts'
 
 /** `farm console NAME`: a machine's serial console. */
 export default command({
@@ -9,8 +9,7 @@ export default command({
   summary: 'attach to the serial console of a machine',
   usage: '[-i FILE]… NAME[@HOST]',
   about: 'Leave it with Ctrl and ].',
-  options: { inventory: SHARED.inventory,
-    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
+  options: { ...FARM_OPTIONS },
   words: [1, 1],
   examples: [['farm console boreas', 'see it boot, log in where SSH does not answer']],
   async run({ words: [name = ''], options, engine, io }) {

@@ -1,6 +1,6 @@
 import { paint, wantsColour, width } from '../../report/index.ts'
 import { command } from '../command.ts'
-import type { VarDescription } from '../engine.ts'
+import type { Step, VarDescription } from '../engine.ts'
 import { SHARED } from '../options.ts'
 import { table } from '../table.ts'
 
@@ -13,20 +13,37 @@ export default command({
   words: [1, 1],
   examples: [['farm describe provision-cluster', 'name, type, unit, default and meaning of each variable']],
   async run({ words: [wanted = ''], options, engine, io, print, printJson }) {
-    const { name, file, recipe } = await engine.findRecipe(wanted)
-    const variables = await engine.describeVars(recipe)
-    const tasks = recipe.tasks.map((task) => task.name)
+    const loaded = await engine.findRecipe(wanted)
+    const { name, file, description, recipes } = loaded
+    const variables = await engine.describeVars(loaded)
+    const parts = recipes.map((recipe) => ({ ...recipe, tasks: stepNames(recipe.tasks), handlers: recipe.handlers.map((handler) => handler.name) }))
     if (options.json) {
-      printJson({ name, file, description: recipe.description, hosts: recipe.hosts, become: recipe.become, destructive: recipe.destructive, tasks, variables })
+      const [only] = parts
+      const shown = parts.map(({ description: about, hosts, become, destructive, tasks, handlers }) => ({ description: about, hosts, become, destructive, tasks, handlers }))
+      printJson({ name, file, description, ...(parts.length === 1 && only !== undefined ? shown[0] : { recipes: shown }), variables })
       return 0
     }
     const colour = wantsColour(io.env, io.stdout)
-    print(paint('bold', name, colour), recipe.description, '', `hosts:  ${recipe.hosts}${recipe.become ? ' (as root)' : ''}`, `file:   ${file}`, '')
-    print(paint('bold', 'Tasks', colour), ...tasks.map((task) => `  ${task}`), '')
+    print(paint('bold', name, colour), description, '', `file:   ${file}`)
+    for (const part of parts) {
+      if (parts.length > 1) print('', paint('bold', part.description, colour))
+      print(`hosts:  ${part.hosts}${part.become === true ? ' (as root)' : ''}`, '')
+      print(paint('bold', 'Tasks', colour), ...part.tasks.map((task) => `  ${task}`), ...part.handlers.map((handler) => `  handler: ${handler}`))
+    }
+    print('')
     print(...variableLines(variables, io.stdout.columns ?? Infinity, colour))
     return 0
   },
 })
+
+/** Names of steps, those in blocks indented below the block's own. */
+function stepNames(steps: readonly Step[], depth = 0): string[] {
+  return steps.flatMap((step) => {
+    if (step.kind === 'flush') return []
+    const name = '  '.repeat(depth) + step.name
+    return step.kind === 'block' ? [name, ...stepNames([...step.tasks, ...(step.rescue ?? []), ...step.always], depth + 1)] : [name]
+  })
+}
 
 /** A table where it fits; on a narrower screen two lines for each variable. */
 function variableLines(variables: readonly VarDescription[], columns: number, colour: boolean): string[] {

@@ -4,7 +4,7 @@ import { clean, formatFailure, pad, paint, wantsColour, width, type Look } from 
 import { command } from '../command.ts'
 import type { Check } from '../engine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { FARM_OPTIONS, SHARED } from '../options.ts'
 
 const LOOKS: Readonly<Record<Check['status'], Look>> = { ok: 'green', warning: 'yellow', missing: 'red' }
 
@@ -14,8 +14,7 @@ export default command({
   summary: 'check what a host can do, and say what mends it',
   usage: '[PATTERN] [-i FILE]… [--json]',
   about: 'Without a pattern all hosts of the inventory are looked at; without an inventory, this computer. Nothing is changed.\nExit code: 0 when machines can be made, 69 when something for it is missing, 4 when a host is not reached.',
-  options: { inventory: SHARED.inventory, limit: SHARED.limit, 'extra-vars': SHARED['extra-vars'],
-    'ask-become-pass': SHARED['ask-become-pass'], json: SHARED.json },
+  options: { ...FARM_OPTIONS, limit: SHARED.limit, json: SHARED.json },
   words: [0, 1],
   examples: [
     ['farm doctor', 'this computer'],

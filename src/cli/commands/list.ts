@@ -12,7 +12,7 @@ export default command({
   examples: [['farm list', 'names and meanings']],
   async run({ options, engine, io, print, printJson }) {
     const recipes = await engine.listRecipes()
-    const rows = recipes.map(({ name, file, recipe }) => ({ name, description: recipe.description, hosts: recipe.hosts, file }))
+    const rows = recipes.map(({ name, file, description, recipes: parts }) => ({ name, description, hosts: [...new Set(parts.map((part) => part.hosts))].join(', '), file }))
     if (options.json) printJson(rows)
     else print(...table(['RECIPE', 'HOSTS', 'WHAT IT DOES'], rows.map(({ name, hosts, description }) => [name, hosts, description]), wantsColour(io.env, io.stdout)))
     return 0

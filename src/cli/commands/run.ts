@@ -1,12 +1,15 @@
-import { InputError, InterruptedError } from '../../errors.ts'
-import { toFailure } from '../../failure.ts'
-import { shellQuote } from '../../quote.ts'
-import { chooseReport, clean, createReport } from '../../report/index.ts'
+import { InterruptedError } from '../../errors.ts'
+import { chooseReport, createReport, list } from '../../report/index.ts'
 import { command, type Io } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { LoadedRecipe } from '../engine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { CONNECTION_OPTIONS, FARM_OPTIONS, GLOBAL_OPTIONS, SHARED } from '../options.ts'
+import { planLines } from '../plan-lines.ts'
+import { callAgain, inSession } from '../session.ts'
+
+const WHAT = 'Which hosts, which tasks'
+const LOOK = 'Look first (no host is changed)'
 
 /** `farm run RECIPE`: the main job. */
 export default command({
@@ -15,63 +18,80 @@ export default command({
   usage: 'RECIPE [options]',
   about: 'RECIPE is a name from `farm list`, or the path of a recipe file of your own.',
   options: {
-    inventory: SHARED.inventory,
-    'extra-vars': SHARED['extra-vars'],
-    'ask-become-pass': SHARED['ask-become-pass'],
-    limit: SHARED.limit,
-    check: { kind: 'flag', short: 'C', help: 'change nothing, show what would change; exit code 3 when something would' },
-    diff: { kind: 'flag', short: 'D', help: 'show the difference of every change' },
+    limit: { ...SHARED.limit, group: WHAT },
+    tags: { kind: 'words', short: 't', value: 'TAGS', help: 'only tasks with one of these tags, and those tagged `always`; repeatable', group: WHAT },
+    'skip-tags': { kind: 'words', value: 'TAGS', help: 'no task with one of these tags; repeatable', group: WHAT },
+    'start-at-task': { kind: 'text', value: 'NAME', help: 'begin with this task; `*` stands for any text', group: WHAT },
+    'allow-unknown-tags': { kind: 'flag', help: 'a tag that no task has is no error', group: WHAT },
+    check: { kind: 'flag', short: 'C', help: 'change nothing, show what would change; exit code 3 when something would', group: LOOK },
+    diff: { kind: 'flag', short: 'D', help: 'show the difference of every change', group: LOOK },
+    'list-hosts': { kind: 'flag', help: 'show the hosts, and reach none', group: LOOK },
+    'list-tasks': { kind: 'flag', help: 'show the tasks with their tags, and reach no host', group: LOOK },
+    'list-tags': { kind: 'flag', help: 'show all tags, and reach no host', group: LOOK },
+    'syntax-check': { kind: 'flag', help: 'check recipe, tags and every host\'s variables, and reach no host', group: LOOK },
+    ...CONNECTION_OPTIONS,
+    ...FARM_OPTIONS,
     forks: { kind: 'integer', short: 'f', value: 'N', least: 1, most: 1000, help: 'hosts at once (default: 10)' },
+    'force-handlers': { kind: 'flag', help: 'run notified handlers on hosts that have failed, too' },
     yes: { kind: 'flag', help: 'do not ask before taking things away' },
     quiet: { kind: 'flag', short: 'q', help: 'only failures and results' },
     json: { kind: 'flag', help: 'print events for scripts, one JSON object a line' },
+    verbose: { ...GLOBAL_OPTIONS.verbose, help: '-v: what commands print; -vv: each task\'s beginning too, and stacks of unexpected errors' },
   },
   words: [1, 1],
   examples: [
     ['farm run provision-cluster', 'two machines on this computer'],
     ['farm run provision-cluster -i hosts.ini --check', 'what would be done on your hypervisors'],
     ['farm run provision-cluster -e vm_mem=2048', 'with another value of a variable'],
+    ['farm run provision-cluster --list-tasks', 'its tasks and their tags'],
     ['farm run unprovision-cluster', 'take every trace away'],
   ],
-  async run({ words: [name = ''], options, engine, io }) {
+  async run(context) {
+    const { words: [name = ''], options, engine, io, print, printJson } = context
+    const selection = {
+      limit: options.limit,
+      tags: options.tags,
+      skipTags: options['skip-tags'],
+      startAt: options['start-at-task'],
+      allowUnknownTags: options['allow-unknown-tags'],
+    }
+    const wanted = { hosts: options['list-hosts'], tasks: options['list-tasks'], tags: options['list-tags'], check: options['syntax-check'] }
+    if (Object.values(wanted).includes(true)) {
+      const recipe = await engine.findRecipe(name)
+      const farm = await openFarm({ options, engine, io }, { reachesHosts: false })
+      const plan = await engine.plan(farm, { recipe, ...selection })
+      if (options.json) printJson(plan)
+      else print(...planLines(recipe.name, plan, wanted))
+      return 0
+    }
     const { kind, ...look } = chooseReport(io.env, io.stdout, { json: options.json, quiet: options.quiet })
     const report = await createReport(kind, { out: io.stdout, err: io.stderr }, { ...look, diff: options.diff, verbosity: options.verbose })
-    try {
+    return inSession(context, report, kind === 'json', async ({ sink, warn, begin }) => {
       const recipe = await engine.findRecipe(name)
-      const farm = await openFarm({ options, engine, io }, (message) => { report.sink({ type: 'note', time: Date.now(), level: 'warning', message }) })
-      const hosts = await engine.selectHosts(farm, recipe.recipe.hosts, options.limit)
-      if (hosts.length === 0) throw noHosts(recipe, options.limit)
-      if (!options.check && !options.yes) await ask(recipe, hosts, io)
-      return await engine.run(farm, { recipe, hosts, check: options.check, forks: options.forks ?? 10, sink: report.sink, signal: io.signal, again: callAgain(options.inventory, options['ask-become-pass'], io) })
-    } catch (error) {
-      // A reader of --json learns of it here; people are told by main.ts.
-      if (kind === 'json') report.sink({ type: 'failure', time: Date.now(), failure: toFailure(error) })
-      throw error
-    } finally {
-      await report.end()
-    }
+      const farm = await openFarm({ options, engine, io }, { warn })
+      const destructive = recipe.recipes.some((part) => part.destructive)
+      if (destructive && !options.check && !options.yes && io.stdin.isTTY === true) {
+        const plan = await engine.plan(farm, { recipe, ...selection })
+        await ask(recipe, [...new Set(plan.stages.flatMap((stage) => stage.hosts))], io)
+      }
+      return engine.run(farm, {
+        recipe,
+        ...selection,
+        run: await begin(recipe.name),
+        check: options.check,
+        forks: options.forks ?? 10,
+        forceHandlers: options['force-handlers'],
+        sink,
+        signal: io.signal,
+        again: callAgain({ options, io }),
+      })
+    })
   },
 })
 
-/** How the user calls farm again: through npx if that is how it was called, and with the same inventory. */
-function callAgain(sources: readonly string[], password: boolean, { env }: Io): (command: string) => string {
-  const farm = env['npm_command'] === undefined ? 'farm' : 'npx farm'
-  const inventory = sources.map((source) => ` -i ${shellQuote(source)}`).join('')
-  return (command) => {
-    const [name = '', ...words] = command.split(' ')
-    return [`${farm} ${name}${inventory}${password ? ' -K' : ''}`, ...words].join(' ')
-  }
-}
-
-function noHosts({ name, recipe }: LoadedRecipe, limit: string | undefined): InputError {
-  const within = limit === undefined ? '' : ` within --limit ${limit}`
-  return new InputError('no-hosts', `no host of the inventory matches "${recipe.hosts}"${within}, on which ${name} runs`, { hint: `\`farm hosts all\` shows all hosts, \`farm inventory --list\` their groups` })
-}
-
-/** A person at a terminal is asked; a script has made up its mind. */
-async function ask({ name, recipe }: LoadedRecipe, hosts: readonly string[], io: Io): Promise<void> {
-  if (!recipe.destructive || io.stdin.isTTY !== true) return
-  io.stderr.write(`${name}: ${recipe.description}\n  on: ${hosts.map(clean).join(', ')}\n`)
+/** A person at a terminal is asked; a script has made up its mind. Where nothing would be touched nobody is. */
+async function ask({ name, description }: LoadedRecipe, hosts: readonly string[], io: Io): Promise<void> {
+  if (hosts.length === 0) return
+  io.stderr.write(`${name}: ${description}\n  on: ${list(hosts, 20)}\n`)
   if (!(await confirm('Go on?', io))) throw new InterruptedError('nothing was done', { hint: 'answer y, or type --yes' })
 }
-

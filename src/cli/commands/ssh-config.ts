@@ -8,7 +8,7 @@ import { command } from '../command.ts'
 import type { MachineStatus } from '../engine.ts'
 import { findMachine } from '../find-machine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { FARM_OPTIONS } from '../options.ts'
 import { knownHosts, sshConfig } from '../ssh-config.ts'
 
 /** `farm ssh-config [NAME…]`: machines as OpenSSH configuration. */
@@ -17,8 +17,7 @@ export default command({
   summary: 'print the machines as OpenSSH configuration',
   usage: '[NAME[@HOST]…] [-i FILE]…',
   about: 'The host keys of all machines are written to a known_hosts file in $XDG_STATE_HOME/farm, which the configuration names.',
-  options: { inventory: SHARED.inventory,
-    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
+  options: { ...FARM_OPTIONS },
   words: [0, Infinity],
   examples: [
     ['farm ssh-config > ~/.ssh/farm.conf', 'with `Include farm.conf` on top of ~/.ssh/config: ssh boreas'],

@@ -1,7 +1,7 @@
 import { command } from '../command.ts'
 import { findMachine, mustHaveAddress, mustRun } from '../find-machine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { FARM_OPTIONS } from '../options.ts'
 
 /** `farm ssh NAME [command]`: a login, or one command, in a machine. */
 export default command({
@@ -9,8 +9,7 @@ export default command({
   summary: 'log in to a machine, or run a command in it',
   usage: '[-i FILE]… NAME[@HOST] [COMMAND…]',
   about: 'Everything behind NAME is the command; options of farm stand before it. One word is read by the machine\'s shell; of several\neach arrives as it was typed. The exit code is the command\'s.',
-  options: { inventory: SHARED.inventory,
-    'ask-become-pass': SHARED['ask-become-pass'], 'extra-vars': SHARED['extra-vars'] },
+  options: { ...FARM_OPTIONS },
   words: [1, 1],
   ownWords: 1,
   examples: [

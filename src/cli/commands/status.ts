@@ -4,7 +4,7 @@ import { formatFailure, wantsColour } from '../../report/index.ts'
 import { command } from '../command.ts'
 import type { MachineStatus } from '../engine.ts'
 import { openFarm } from '../open-farm.ts'
-import { SHARED } from '../options.ts'
+import { FARM_OPTIONS, SHARED } from '../options.ts'
 import { table } from '../table.ts'
 
 /** `farm status`: the machines that farm made, as their hypervisors know them. */
@@ -13,8 +13,7 @@ export default command({
   summary: 'show the machines: state, address, age, owner',
   usage: '[-i FILE]… [--json]',
   about: 'Every hypervisor of the inventory is asked. When one does not answer the others are shown still, and the exit code is 4.',
-  options: { inventory: SHARED.inventory, 'extra-vars': SHARED['extra-vars'],
-    'ask-become-pass': SHARED['ask-become-pass'], json: SHARED.json },
+  options: { ...FARM_OPTIONS, json: SHARED.json },
   examples: [['farm status', 'one line per machine'], ['farm status --json -i hosts.ini', 'for scripts']],
   async run({ options, engine, io, print, printJson }) {
     const farm = await openFarm({ options, engine, io })

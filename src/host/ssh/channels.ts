@@ -21,6 +21,11 @@ export interface Running {
   readonly end: Promise<End | undefined>
 }
 
+/** A place in the queue for one of the few channels; `leave` gives it up, and is there only while waiting. */
+export interface Turn {
+  leave?: (() => void) | undefined
+}
+
 /** Opens channels on a client that is logged in. */
 export class Channels {
   readonly #client: Client
@@ -28,6 +33,8 @@ export class Channels {
   readonly #waiting: (() => void)[] = []
   /** Opens that are under way: the library forgets some of them when the line drops. */
   readonly #opening = new Set<(error: Error) => void>()
+  /** What the server starts commands with, once a command has said so. */
+  loginShell: string | undefined
   #running = 0
   #lost: UnreachableError | undefined
 
@@ -46,16 +53,18 @@ export class Channels {
 
   /**
    * Starts a command on a channel of its own, when one of the few is free.
-   * @param urgent - do not wait for one to be free
+   * @param command - asked for only then
+   * @param turn - the place in the queue; without one, the command does not wait
    */
-  async exec(command: string, signal?: AbortSignal, urgent = false): Promise<Running> {
-    if (!urgent) await this.#slot(signal)
+  async exec(command: () => string, turn?: Turn): Promise<Running> {
+    if (turn !== undefined) await this.#slot(turn)
     try {
-      const running = await this.run((done) => void this.#client.exec(command, done))
-      if (!urgent) void running.end.then(() => this.#release())
+      const line = command()
+      const running = await this.run((done) => void this.#client.exec(line, done))
+      if (turn !== undefined) void running.end.then(() => this.#release())
       return running
     } catch (error) {
-      if (!urgent) this.#release()
+      if (turn !== undefined) this.#release()
       throw error
     }
   }
@@ -104,23 +113,22 @@ export class Channels {
     return new UnreachableError('channel-failed', `the SSH server gives no channel: ${message}`, { host: this.#host, cause: error })
   }
 
-  async #slot(signal: AbortSignal | undefined): Promise<void> {
+  async #slot(turn: Turn): Promise<void> {
     if (this.#running < AT_ONCE) {
       this.#running += 1
       return
     }
     // A slot is handed from one to the next, so the count stays.
     await new Promise<void>((resolve) => {
-      const turn = (): void => {
-        signal?.removeEventListener('abort', leave)
+      const mine = (): void => {
+        turn.leave = undefined
         resolve()
       }
-      const leave = (): void => {
-        const at = this.#waiting.indexOf(turn)
+      turn.leave = () => {
+        const at = this.#waiting.indexOf(mine)
         if (at >= 0) this.#waiting.splice(at, 1)
       }
-      this.#waiting.push(turn)
-      signal?.addEventListener('abort', leave)
+      this.#waiting.push(mine)
     })
   }
 

@@ -2,7 +2,7 @@
 import { killCommand, marked, type Marker } from '../marker.ts'
 import { PendingProcess } from '../process.ts'
 import { posixQuote } from '../quote.ts'
-import type { Channels, Running } from './channels.ts'
+import type { Channels, Running, Turn } from './channels.ts'
 
 /** Milliseconds after SIGKILL until the channel is closed whatever the far end does. */
 const GRACE = 2_000
@@ -13,13 +13,12 @@ const GRACE = 2_000
  */
 export function startCommand(channels: Channels, command: string): PendingProcess {
   const marker = marked(command)
-  const line = shellLine(marker.script)
-  const waiting = new AbortController()
+  const turn: Turn = {}
   const process = new PendingProcess((signal) => {
-    waiting.abort()
+    turn.leave?.()
     process.exit(null, signal)
   })
-  channels.exec(line, waiting.signal).then(
+  channels.exec(() => shellLine(channels, marker.script), turn).then(
     (running) => {
       // A channel that nobody reads would never be closed.
       if (process.ended) running.channel.resume().stderr.resume()
@@ -31,9 +30,12 @@ export function startCommand(channels: Channels, command: string): PendingProces
   return process
 }
 
-/** The login shell may be anything; it only has to make way for sh. */
-function shellLine(script: string): string {
-  return `exec /bin/sh -c ${posixQuote(script)}`
+/** Login shells that run a script just as `/bin/sh -c` does, being the same program or as plain as that. */
+const PLAIN = /^(?:\/usr)?\/bin\/(?:sh|dash|ash)$/
+
+/** The login shell may be anything; it only has to make way for sh. One that is known to be sh need not: a second start costs half a millisecond. */
+function shellLine({ loginShell }: Channels, script: string): string {
+  return loginShell !== undefined && PLAIN.test(loginShell) ? script : `exec /bin/sh -c ${posixQuote(script)}`
 }
 
 function join(process: PendingProcess, { channel, end }: Running, channels: Channels, marker: Marker): void {
@@ -47,12 +49,14 @@ function join(process: PendingProcess, { channel, end }: Running, channels: Chan
   }
   marker.watch(channel.stderr, {
     before: (said) => (before = said),
-    begun: (pid, said, rest) => {
+    begun: ({ pid, shell, said, rest }) => {
       begun = true
       process.leader = pid
+      channels.loginShell ??= shell
       // What the login shell had to say belongs to the output as well.
-      process.stderr.write(Buffer.concat([Buffer.from(said, 'latin1'), rest]))
-      channel.stderr.pipe(process.stderr)
+      if (said !== '') process.stderr.write(Buffer.from(said, 'latin1'))
+      if (rest.length > 0) process.stderr.write(rest)
+      process.stderr.follow(channel.stderr)
       const send = (signal: NodeJS.Signals): void => signalFrom(channels, killCommand(pid, undefined, signal))
       early.forEach(send)
       process.killer = (signal) => {
@@ -61,8 +65,8 @@ function join(process: PendingProcess, { channel, end }: Running, channels: Chan
       }
     },
   })
-  process.stdin.pipe(channel)
-  channel.pipe(process.stdout)
+  process.stdin.join(channel)
+  process.stdout.follow(channel)
   void end.then((status) => {
     clearTimeout(timer)
     if (!begun && before !== '') process.stderr.write(Buffer.from(before, 'latin1'))
@@ -73,7 +77,7 @@ function join(process: PendingProcess, { channel, end }: Running, channels: Chan
 
 /** Runs a command that signals another, beside those that fill the channels. */
 function signalFrom(channels: Channels, command: string): void {
-  channels.exec(shellLine(command), undefined, true).then(
+  channels.exec(() => shellLine(channels, command)).then(
     ({ channel }) => {
       channel.end()
       channel.resume()

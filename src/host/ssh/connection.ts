@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { InterruptedError, UnreachableError } from '../../errors.ts'
+import { onAbort } from '../abort.ts'
 import { dialTcp } from '../local.ts'
 import type { Connection, HostSpec } from '../types.ts'
 import { Channels } from './channels.ts'
@@ -83,7 +84,7 @@ function forward({ client, channels, via, host }: Way, address: string, port: nu
     const finish = (): void => {
       over = true
       clearTimeout(timer)
-      signal?.removeEventListener('abort', aborted)
+      forget()
     }
     const fail = (reason: string, cause?: unknown): void => {
       if (over) return
@@ -92,8 +93,8 @@ function forward({ client, channels, via, host }: Way, address: string, port: nu
     }
     const aborted = (): void => fail('interrupted', signal?.reason)
     const timer = setTimeout(() => fail(`no answer within ${timeout / 1_000} s`), timeout)
+    const forget = onAbort(signal, aborted)
     if (signal?.aborted) return aborted()
-    signal?.addEventListener('abort', aborted)
     // One attempt only: unlike a session, a refused forward means that nobody answers there.
     channels.once<Duplex>((done) => void client.forwardOut('127.0.0.1', 0, address, port, done as never)).then(
       (channel) => {

@@ -2,8 +2,10 @@
 import type { Duplex } from 'node:stream'
 import ssh2, { type Client } from 'ssh2'
 import { InterruptedError, UnreachableError, type FarmError } from '../../errors.ts'
+import { onAbort } from '../abort.ts'
 import { explain } from '../local.ts'
 import { attempts, authHandler } from './auth.ts'
+import { gatherWrites } from './gather.ts'
 import { hostKeyVerifier } from './host-keys.ts'
 import type { Hop } from './route.ts'
 
@@ -20,14 +22,14 @@ export async function login(hop: Hop, socket: Duplex, timeout: number, signal?: 
   let refused: FarmError | undefined
   const tried: string[] = []
   const client = new ssh2.Client()
+  gatherWrites(socket)
   try {
     const verifier = hostKeyVerifier(hop.hostKey)
     const list = attempts(hop)
     await new Promise<void>((resolve, reject) => {
       const aborted = (): void => reject(new InterruptedError(`interrupted while connecting to ${hop.label}`, { host }))
       if (signal?.aborted) aborted()
-      signal?.addEventListener('abort', aborted)
-      const done = (): void => signal?.removeEventListener('abort', aborted)
+      const done = onAbort(signal, aborted)
       client.once('ready', () => (done(), resolve()))
       client.on('error', (error) => {
         // An agent that is out of order is only one way less to log in.

@@ -1,7 +1,7 @@
 /** Decides whether a host's key is the right one: always asked, never skipped. */
 import { UnreachableError } from '../../errors.ts'
 import { posixQuote } from '../quote.ts'
-import { appendKnownHost, fingerprint, hostKeyOf, knownName, namesMatch, parsePublicKey, readKnownHosts, type KnownHost } from './known-hosts.ts'
+import { appendKnownHost, fingerprint, hostKeyOf, knownHosts, knownName, parsePublicKey, type KnownHost } from './known-hosts.ts'
 
 /** What is known about a host's key before it is seen. */
 export interface HostKeyPolicy {
@@ -44,7 +44,7 @@ const TYPES = Object.keys(ALGORITHMS)
 export function hostKeyVerifier(policy: HostKeyPolicy): HostKeyVerifier {
   const name = policy.alias?.toLowerCase() ?? knownName(policy.address, policy.port)
   if (policy.pins !== undefined) return pinned(policy, policy.pins)
-  const entries = readKnownHosts(policy.files).filter((entry) => namesMatch(entry.names, name))
+  const entries = knownHosts(policy.files, name)
   const valid = entries.filter((entry) => !entry.revoked)
   const known = new Set(valid.map((entry) => entry.type))
   return {

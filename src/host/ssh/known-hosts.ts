@@ -3,7 +3,7 @@
  * negation, `[host]:port`, `@revoked`. `@cert-authority` lines are passed over, since certificates are not supported.
  */
 import { createHash, createHmac } from 'node:crypto'
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { InputError } from '../../errors.ts'
 
@@ -33,20 +33,51 @@ export function parseKnownHosts(text: string, file: string): KnownHost[] {
   })
 }
 
+/** A file as it was when it was read. */
+interface ReadFile {
+  /** Time of change, size and number: those of a file that has not changed stay the same. */
+  readonly stamp: string
+  /** Lines by the names that they list; a line with anything but names is in `others`. */
+  readonly named: ReadonlyMap<string, readonly KnownHost[]>
+  readonly others: readonly KnownHost[]
+}
+
+const read = new Map<string, ReadFile>()
+
 /**
- * Reads files in order; those that do not exist are empty.
+ * The lines of files that speak about `name`, in order; files that do not exist are empty. A file is parsed once as long as
+ * it does not change, since a run asks for each of its hosts.
  * @throws InputError `known-hosts` for a file that cannot be read: what is not seen may be a revocation
  */
-export function readKnownHosts(files: readonly string[]): KnownHost[] {
+export function knownHosts(files: readonly string[], name: string): KnownHost[] {
   return files.flatMap((file) => {
-    try {
-      return parseKnownHosts(readFileSync(file, 'utf8'), file)
-    } catch (cause) {
-      if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return []
-      throw new InputError('known-hosts', `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, location: { file } })
-    }
+    const { named, others } = readOnce(file)
+    return [...(named.get(name) ?? []), ...others.filter((entry) => namesMatch(entry.names, name))].sort((a, b) => a.line - b.line)
   })
 }
+
+function readOnce(file: string): ReadFile {
+  try {
+    const { mtimeNs, size, ino } = statSync(file, { bigint: true })
+    const stamp = `${mtimeNs} ${size} ${ino}`
+    const before = read.get(file)
+    if (before?.stamp === stamp) return before
+    const named = new Map<string, KnownHost[]>()
+    const others: KnownHost[] = []
+    for (const entry of parseKnownHosts(readFileSync(file, 'utf8'), file)) {
+      if (/[*?!|]/.test(entry.names)) others.push(entry)
+      else for (const one of new Set(entry.names.toLowerCase().split(','))) named.set(one, [...(named.get(one) ?? []), entry])
+    }
+    const now = { stamp, named, others }
+    read.set(file, now)
+    return now
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return NO_FILE
+    throw new InputError('known-hosts', `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, location: { file } })
+  }
+}
+
+const NO_FILE: ReadFile = { stamp: '', named: new Map(), others: [] }
 
 /** The name under which known_hosts files a host: `[host]:port` unless the port is 22. */
 export function knownName(host: string, port: number): string {

@@ -55,11 +55,19 @@ function compute(file: string, alias: string): Readonly<Record<string, readonly 
   const text = readWithIncludes(file, 0)
   if (text === '') return {}
   try {
-    const computed: Record<string, string | string[]> = parse(text).compute(alias, { ignoreCase: true })
+    const computed: Record<string, string | string[]> = parseOnce(text).compute(alias, { ignoreCase: true })
     return Object.fromEntries(Object.entries(computed).map(([key, value]) => [key, [value].flat()]))
   } catch (cause) {
     throw new InputError('ssh-config', `cannot understand ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, location: { file } })
   }
+}
+
+let last: { readonly text: string; readonly config: ReturnType<typeof parse> } | undefined
+
+/** Each host of a run asks for the same text. */
+function parseOnce(text: string): ReturnType<typeof parse> {
+  if (last?.text !== text) last = { text, config: parse(text) }
+  return last.config
 }
 
 /** Reads a file and puts in what it includes; the section that was open goes on after that, as with OpenSSH. */

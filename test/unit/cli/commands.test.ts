@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { age } from '../../../src/cli/commands/status.ts'
-import type { RunRequest } from '../../../src/cli/engine.ts'
+import type { Engine, FarmExtras, RunRequest } from '../../../src/cli/engine.ts'
 import { UnreachableError } from '../../../src/errors.ts'
-import { farm, machine } from './rig.ts'
+import { farm, machine, PLAN } from './rig.ts'
 
 const unreachable = [{ host: 'hera', error: new UnreachableError('host-unreachable', 'hera does not answer', { hint: 'is it on?' }) }]
 
@@ -14,14 +14,66 @@ describe('farm run', () => {
   test('passes on what was asked for', async () => {
     let seen: RunRequest | undefined
     let opened: unknown
-    const { code } = await farm(['run', 'provision-cluster', '-C', '-f3', '-i', 'a.ini', '-i', 'b.ini', '-evm_mem=1', '-l', 'web'], {
+    const { code } = await farm(['run', 'provision-cluster', '-C', '-f3', '-i', 'a.ini', '-i', 'b.ini', '-evm_mem=1', '-l', 'web', '-t', 'pool,net', '--tags=x', '--skip-tags', 'slow', '--start-at-task', 'Create*', '--force-handlers'], {
       openFarm: (sources, extra) => { opened = { sources, extra }; return Promise.resolve({ warnings: [] } as never) },
-      selectHosts: (_farm, pattern, limit) => Promise.resolve([`${pattern}/${limit ?? ''}`]),
       run: (_farm, request) => { seen = request; return Promise.resolve(3) },
     })
     assert.equal(code, 3)
     assert.deepEqual(opened, { sources: ['a.ini', 'b.ini'], extra: ['vm_mem=1'] })
-    assert.deepEqual([seen?.recipe.name, seen?.hosts, seen?.check, seen?.forks], ['provision-cluster', ['vmhost/web'], true, 3])
+    assert.deepEqual([seen?.recipe.name, seen?.limit, seen?.check, seen?.forks, seen?.forceHandlers], ['provision-cluster', 'web', true, 3, true])
+    assert.deepEqual([seen?.tags, seen?.skipTags, seen?.startAt, seen?.allowUnknownTags], [['pool', 'net', 'x'], ['slow'], 'Create*', false])
+    assert.match(seen?.run ?? '', /^\d{8}-\d{6}-provision-cluster-[0-9a-f]{4}$/)
+  })
+
+  test('what it says of connections lies below the inventory, and passwords above all', async () => {
+    let extras: FarmExtras | undefined
+    const openFarm: Engine['openFarm'] = (_sources, _extra, given) => { extras = given; return Promise.resolve({ warnings: [] } as never) }
+    await farm(['run', 'provision-cluster', '-u', 'alice', '--private-key', '/k', '-c', 'ssh', '-T', '7', '-b', '--become-user', 'bob', '--become-method', 'doas', '-k', '-K', '-J', '--vault-password-file', 'v'], { openFarm }, { stdin: 'va{{ult\nl0gin-pw\nr00t-pw\n' })
+    assert.deepEqual(extras?.defaults, { ansible_user: 'alice', ansible_private_key_file: '/k', ansible_connection: 'ssh', ansible_timeout: 7, ansible_become: true, ansible_become_user: 'bob', ansible_become_method: 'doas' })
+    assert.deepEqual(extras?.passwords, { ansible_password: 'l0gin-pw', ansible_become_password: 'r00t-pw' })
+    assert.deepEqual(extras?.vault, { typed: [{ id: undefined, password: 'va{{ult' }], files: [{ id: undefined, file: 'v' }] })
+    await farm(['run', 'provision-cluster'], { openFarm })
+    assert.deepEqual(extras, { defaults: {}, passwords: {}, vault: undefined })
+  })
+
+  test('with an empty answer the password of -K is that of -k; without any there is an error', async () => {
+    let extras: FarmExtras | undefined
+    const openFarm: Engine['openFarm'] = (_sources, _extra, given) => { extras = given; return Promise.resolve({ warnings: [] } as never) }
+    await farm(['run', 'provision-cluster', '-kK'], { openFarm }, { stdin: 'both-of-them\n\n' })
+    assert.deepEqual(extras?.passwords, { ansible_password: 'both-of-them', ansible_become_password: 'both-of-them' })
+    const { code, err } = await farm(['run', 'provision-cluster', '-K'], { openFarm }, { stdin: '\n' })
+    assert.equal(code, 64)
+    assert.match(err, /no password was given\n {2}hint: leave -K away/)
+  })
+
+  test('a password that was asked for is seen nowhere', async () => {
+    const run: Engine['run'] = (_farm, { sink }) => {
+      sink({ type: 'note', time: 0, level: 'info', message: 'tr0ub4dor&3 does not open it' })
+      throw new UnreachableError('x', 'tr0ub4dor&3 was refused', { hint: "try 'tr0ub4dor&3'", details: ['password=tr0ub4dor&3'] })
+    }
+    for (const options of [[], ['--json']]) {
+      const { out, err } = await farm(['run', 'provision-cluster', '-k', ...options], { run }, { stdin: 'tr0ub4dor&3\n' })
+      assert.doesNotMatch(out + err, /tr0ub4dor/)
+      assert.match(out, /\*{8} does not open it/)
+      assert.match(err, /\*{8} was refused\n[^]*password=\*{8}\n[^]*try '\*{8}'/)
+    }
+  })
+
+  test('a method of becoming root that does not exist is answered with those that do', async () => {
+    assert.match((await farm(['run', 'provision-cluster', '--become-method', 'sudoo'])).err, /takes sudo, su or doas; got "sudoo"\n {2}hint: did you mean sudo\?/)
+  })
+
+  const nothing = { run: () => { throw new Error('must not run') } }
+
+  test('--list-tasks shows tasks with their tags, and handlers', async () => {
+    const { code, out } = await farm(['run', 'provision-cluster', '--list-tasks', '-K'], nothing)
+    assert.deepEqual({ code, out }, { code: 0, out: 'Does provision-cluster: 2 hosts, 3 tasks\n  tasks\n    Check virtualization\n      Create the pool          [pool, storage]\n    handler: Restart libvirtd\n' })
+  })
+
+  test('lists can be combined, and are JSON for scripts', async () => {
+    const { out } = await farm(['run', 'provision-cluster', '--list-hosts', '--list-tags', '--syntax-check'], nothing)
+    assert.equal(out, 'Does provision-cluster: 2 hosts, 3 tasks\n  hosts\n    anemoi\n    hera\ntags: pool, storage\nprovision-cluster: nothing wrong is seen (3 tasks, 2 hosts)\n')
+    assert.deepEqual(JSON.parse((await farm(['run', 'provision-cluster', '--list-tags', '--json'], nothing)).out), PLAN)
   })
 
   test('takes the inventory from $FARM_INVENTORY, and farm\'s own without it', async () => {
@@ -37,12 +89,6 @@ describe('farm run', () => {
     const engine = { openFarm: () => Promise.resolve({ warnings: ['hosts.ini:3: odd'] } as never) }
     assert.match((await farm(['run', 'provision-cluster'], engine)).out, /warning: hosts\.ini:3: odd/)
     assert.equal((await farm(['status'], engine)).err, 'farm: warning: hosts.ini:3: odd\n')
-  })
-
-  test('no host left is an error and not a success', async () => {
-    const { code, err } = await farm(['run', 'provision-cluster', '-l', 'nobody'], { selectHosts: () => Promise.resolve([]) })
-    assert.equal(code, 65)
-    assert.match(err, /no host of the inventory matches "vmhost" within --limit nobody/)
   })
 
   for (const [answer, ran] of [['y\n', true], ['yes\n', true], ['n\n', false], ['\n', false], ['', false], ['yikes\n', false]] as const) {

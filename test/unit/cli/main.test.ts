@@ -48,8 +48,8 @@ describe('the command line', () => {
     })
   }
 
-  test('no line of help is wider than 130 columns', async () => {
-    for (const name of COMMAND_NAMES) for (const line of (await farm(['help', name])).out.split('\n')) assert.ok(line.length <= 130, line)
+  test('no line of help is wider than 80 columns', async () => {
+    for (const name of COMMAND_NAMES) for (const line of (await farm(['help', name])).out.split('\n')) assert.ok(line.length <= 80, line)
   })
 })
 
@@ -75,6 +75,15 @@ describe('exit codes', () => {
     assert.equal(code, 130)
   })
 })
+
+for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+  test(`a run that ${signal} broke off ends with ${code}, whatever it threw`, async () => {
+    const interruption = AbortSignal.abort(new InterruptedError('ended', { signal }))
+    for (const error of [new Error('socket closed'), new InterruptedError('interrupted: sleep 60')]) {
+      assert.equal((await farm(['list'], { listRecipes: () => Promise.reject(error) }, { signal: interruption })).code, code)
+    }
+  })
+}
 
 describe('errors for people', () => {
   test('an expected error has no stack, whatever is asked for', async () => {

@@ -36,20 +36,20 @@ describe('Ctrl-C', () => {
   const program = `
     const { listenForInterruption } = ${load('signals')}
     const { signal } = listenForInterruption((line) => process.stderr.write(line + '\\n'))
-    signal.addEventListener('abort', () => process.stderr.write('ends: ' + signal.reason.code + '\\n'))
+    signal.addEventListener('abort', () => process.stderr.write('ends: ' + signal.reason.code + ' ' + signal.reason.exitCode + '\\n'))
     setInterval(() => {}, 1000)
     process.stderr.write('ready\\n')`
 
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    test(`once (${name}) asks for an orderly end, twice ends at once with 130`, async () => {
+  for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+    test(`once (${name}) asks for an orderly end, twice ends at once with ${code}`, async () => {
       const child = node(program)
       try {
         await said(child, 'ready')
         child.kill(name)
-        await said(child, 'ends: interrupted')
+        await said(child, `ends: interrupted ${code}`)
         assert.equal(child.exitCode, null)
         child.kill(name)
-        assert.deepEqual(await once(child, 'exit'), [130, null])
+        assert.deepEqual(await once(child, 'exit'), [code, null])
       } finally {
         child.kill('SIGKILL')
       }

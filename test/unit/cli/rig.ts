@@ -1,8 +1,11 @@
 /** A world for commands without a process: streams that remember, and layers below that answer as told. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { InputError, UsageError } from '../../../src/errors.ts'
 import type { Io, Output } from '../../../src/cli/command.ts'
-import type { Engine, Farm, LoadedRecipe, MachineStatus } from '../../../src/cli/engine.ts'
+import type { Engine, Farm, LoadedRecipe, MachineStatus, Plan } from '../../../src/cli/engine.ts'
 import { runFarm } from '../../../src/cli/main.ts'
 
 /** A stream that keeps what was written. */
@@ -36,8 +39,23 @@ export function machine(facts: Partial<MachineStatus> = {}): MachineStatus {
 }
 
 /** A recipe that has no tasks. */
-export function recipe(name: string, facts: Partial<LoadedRecipe['recipe']> = {}): LoadedRecipe {
-  return { name, file: `/recipes/${name}.ts`, recipe: { description: `Does ${name}`, hosts: 'vmhost', become: true, destructive: false, tasks: [], vars: {}, ...facts } as unknown as LoadedRecipe['recipe'] }
+export function recipe(name: string, facts: Partial<LoadedRecipe['recipes'][number]> = {}): LoadedRecipe {
+  const description = `Does ${name}`
+  return { name, file: `/recipes/${name}.ts`, description, recipes: [{ description, hosts: 'vmhost', become: true, destructive: false, tasks: [], handlers: [], vars: {}, ...facts } as unknown as LoadedRecipe['recipes'][number]] }
+}
+
+/** What the two hosts of {@link fakeEngine} would do. */
+export const PLAN: Plan = {
+  stages: [{
+    title: 'Does provision-cluster',
+    hosts: ['anemoi', 'hera'],
+    tasks: [
+      { name: 'Check virtualization', tags: [], depth: 0, handler: false },
+      { name: 'Create the pool', tags: ['pool', 'storage'], depth: 1, handler: false },
+      { name: 'Restart libvirtd', tags: [], depth: 0, handler: true },
+    ],
+  }],
+  tags: ['pool', 'storage'],
 }
 
 /** Layers that know two recipes and two hosts; `answers` replaces what a test is about. */
@@ -47,6 +65,9 @@ export function fakeEngine(answers: Partial<Engine> = {}): Engine {
     openFarm: () => Promise.resolve({ warnings: [] } as unknown as Farm),
     selectHosts: () => Promise.resolve(['anemoi', 'hera']),
     inventoryList: () => Promise.resolve({ all: { children: ['vmhost'] } }),
+    inventoryGraph: () => Promise.resolve(['@all:']),
+    inventoryYaml: () => Promise.resolve('all: {}\n'),
+    explainVars: () => Promise.resolve([]),
     hostVars: (_farm, host) => Promise.resolve({ inventory_hostname: host }),
     hostSpec: (_farm, name) => Promise.resolve({ name, connection: 'local' }),
     recipeNames: () => Promise.resolve(recipes.map(({ name }) => name)),
@@ -56,6 +77,7 @@ export function fakeEngine(answers: Partial<Engine> = {}): Engine {
       return found === undefined ? Promise.reject(new UsageError('unknown-recipe', `there is no recipe called "${name}"`)) : Promise.resolve(found)
     },
     describeVars: () => Promise.resolve([{ name: 'vm_mem', type: 'integer', unit: 'MiB', default: 1024, required: false, description: 'Memory of each machine' }]),
+    plan: () => Promise.resolve(PLAN),
     run: () => Promise.resolve(0),
     machines: () => Promise.resolve({ machines: [machine()], unreachable: [] }),
     ssh: () => Promise.resolve(0),
@@ -64,6 +86,11 @@ export function fakeEngine(answers: Partial<Engine> = {}): Engine {
     ...answers,
   }
 }
+
+/** A directory for journals and known hosts, in place of the user's own; removed when the test process ends. */
+const state = mkdtempSync(join(tmpdir(), 'farm-test-state-'))
+process.env['XDG_STATE_HOME'] = state
+process.once('exit', () => { rmSync(state, { recursive: true, force: true }) })
 
 /** Runs a command line. `stdin` is what a person types; a terminal when `tty` is true. */
 export async function farm(argv: readonly string[], engine: Partial<Engine> = {}, world: { stdin?: string; tty?: boolean; env?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Result> {

@@ -56,10 +56,10 @@ export class Rig {
   }
 
   /** Makes a user of this machine who may do nothing, without rc files; removed by `close`. */
-  user(): string {
+  user(shell = '/bin/sh'): string {
     const name = `farmtest${process.pid}${this.#users.length}`
     mkdirSync(this.path(name), { mode: 0o755 })
-    execFileSync('useradd', ['-M', '-d', this.path(name), '-s', '/bin/sh', '-p', '*', name], { stdio: 'pipe' })
+    execFileSync('useradd', ['-M', '-d', this.path(name), '-s', shell, '-p', '*', name], { stdio: 'pipe' })
     this.#users.push(name)
     execFileSync('chown', [name, this.path(name)])
     return name
@@ -130,7 +130,7 @@ export interface Log {
 }
 
 /** Binds a connection to a recorder that remembers. */
-export function bound(connection: Connection, { check = false, become, signal }: { check?: boolean; become?: Become | undefined; signal?: AbortSignal } = {}): { host: Host; log: Log } {
+export function bound(connection: Connection, { check = false, become, signal, lines }: { check?: boolean; become?: Become | undefined; signal?: AbortSignal; lines?: () => void } = {}): { host: Host; log: Log } {
   const log: Log = { changes: [], lines: [] }
   const host = bindHost(connection, {
     become,
@@ -138,7 +138,7 @@ export function bound(connection: Connection, { check = false, become, signal }:
     recorder: {
       check,
       changed: ({ summary, diff }, applied) => void log.changes.push({ summary, applied, before: diff?.before, after: diff?.after }),
-      output: (stream, line) => void log.lines.push(`${stream}: ${line}`),
+      output: lines ?? ((stream, line) => void log.lines.push(`${stream}: ${line}`)),
     },
   })
   return { host, log }

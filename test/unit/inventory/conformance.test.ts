@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../../src/errors.ts'
-import { loadInventory } from '../../../src/inventory/index.ts'
+import { loadInventory, yamlText } from '../../../src/inventory/index.ts'
 import { packaged } from '../../../src/paths.ts'
-import { parseExtraVars } from '../../../src/vars/index.ts'
+import { parseExtraVars, parseYaml } from '../../../src/vars/index.ts'
 import { splitArguments } from './arguments.ts'
 
 interface Files {
@@ -15,6 +15,10 @@ interface Files {
 }
 interface Expectation {
   readonly json?: unknown
+  /** Parsed, of what --yaml prints. */
+  readonly yaml?: unknown
+  /** What --graph prints. */
+  readonly text?: string
   readonly error?: string
   readonly hosts?: readonly string[]
   readonly value?: unknown
@@ -61,6 +65,11 @@ function run(id: string, check: () => Promise<void>): void {
   test(reason ? `${id} differs on purpose: ${reason}` : id, async () => (reason ? assert.rejects(check, assert.AssertionError) : check()))
 }
 
+/** As it is read again: maps are ordinary objects. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
+}
+
 /** The order inside lists of hosts and children does not matter. */
 function sorted(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) return ['hosts', 'children'].includes(key) ? [...(value as string[])].sort() : value
@@ -76,32 +85,46 @@ async function expectError(action: Promise<unknown>, needsPlace: boolean): Promi
   })
 }
 
-describe('farm inventory prints what ansible-inventory prints', async () => {
-  for (const { id, files = {}, args = '', expect } of (await read('inventory')).cases) {
-    run(id, async () => {
-      const cwd = await lay(files)
-      const { sources, host } = splitArguments(args)
-      const print = async (): Promise<unknown> => {
-        const inventory = await loadInventory(sources, { cwd })
-        return host === undefined ? inventory.toList() : inventory.toHost(host)
-      }
-      if (expect.error !== undefined) await expectError(print(), host === undefined)
-      else assert.deepEqual(sorted(await print()), sorted(expect.json))
-    })
-  }
-})
+for (const name of ['inventory', 'inventory-ini', 'inventory-more']) {
+  describe(`farm inventory prints what ansible-inventory prints (${name})`, async () => {
+    for (const { id, files = {}, args = '', expect } of (await read(name)).cases) {
+      run(id, async () => {
+        const cwd = await lay(files)
+        const { sources, host, extra, words } = splitArguments(args)
+        const print = async (): Promise<unknown> => {
+          const inventory = await loadInventory(sources, { cwd })
+          const layers = await parseExtraVars(extra, cwd)
+          const given = (option: string): boolean => words.includes(option)
+          if (given('--graph')) return `${inventory.toGraph(graphGroup(words), { vars: given('--vars'), extra: layers }).join('\n')}\n`
+          if (given('--yaml')) return parseYaml(yamlText(inventory.toTree({ extra: layers })), 'output').value
+          return host === undefined ? inventory.toList({ extra: layers }) : inventory.toHost(host, layers)
+        }
+        if (expect.error !== undefined) await expectError(print(), host === undefined)
+        else if (expect.text !== undefined) assert.equal(await print(), expect.text)
+        else assert.deepEqual(sorted(plain(await print())), sorted(expect.json ?? expect.yaml))
+      })
+    }
+  })
+}
 
-describe('a pattern selects the hosts that Ansible selects', async () => {
-  const { files = {}, cases } = await read('patterns')
-  const cwd = await lay(files)
-  for (const { id, inventory = '', pattern = '', limit, expect } of cases) {
-    run(id, async () => {
-      const select = async (): Promise<string[]> => (await loadInventory([inventory], { cwd })).select(pattern, limit, { unknown: 'ignore' })
-      if (expect.error !== undefined) await expectError(select(), false)
-      else assert.deepEqual((await select()).sort(), [...(expect.hosts ?? [])].sort())
-    })
-  }
-})
+function graphGroup(words: readonly string[]): string | undefined {
+  const next = words[words.indexOf('--graph') + 1]
+  return next?.startsWith('-') === false ? next : undefined
+}
+
+for (const name of ['patterns', 'patterns-more']) {
+  describe(`a pattern selects the hosts that Ansible selects (${name})`, async () => {
+    const { files = {}, cases } = await read(name)
+    const cwd = await lay(files)
+    for (const { id, inventory = '', pattern = '', limit, expect } of cases) {
+      run(id, async () => {
+        const select = async (): Promise<string[]> => (await loadInventory([inventory], { cwd })).select(pattern, limit, { unknown: 'ignore' })
+        if (expect.error !== undefined) await expectError(select(), false)
+        else assert.deepEqual((await select()).sort(), [...(expect.hosts ?? [])].sort())
+      })
+    }
+  })
+}
 
 describe('--extra-vars means what it means in Ansible', async () => {
   const { files = {}, cases } = await read('extra-vars')

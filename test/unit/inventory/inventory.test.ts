@@ -101,7 +101,7 @@ describe('sources', () => {
   test('the kind of a file without an extension is seen from its first line', async () => {
     assert.deepEqual((await load({ hosts: '# c\nall:\n  hosts:\n    h1:\n' })).hosts, ['h1'])
     assert.deepEqual((await load({ hosts: '{"all": {"hosts": {"h1": {}}}}' })).hosts, ['h1'])
-    assert.deepEqual((await load({ hosts: '{"web": {"hosts": ["h1"]}, "_meta": {"hostvars": {"h1": {"a": 1}}}}' })).toHost('h1'), { a: 1 })
+    await refuses({ hosts: '{"web": {"hosts": {}}, "_meta": {"hostvars": {}}}' }, 'hosts', { line: 1, column: 24 }, /program/)
     assert.deepEqual((await load({ hosts: '; c\nh1:22 a=b:c\n' })).toHost('h1'), { ansible_port: 22, a: 'b:c' })
   })
   test('a program without _meta is asked for each host', async () => {
@@ -124,7 +124,7 @@ describe('sources', () => {
     assert.deepEqual(inventory.hosts, ['h1'])
     assert.deepEqual(
       inventory.warnings.map(({ message }) => message.replace(/\S*\/inv\//g, '')),
-      ['b.ini is passed over: *.ini is not read from a directory', 'group_vars/all.yaml is not read: all.yml comes first', 'group_vars/web.txt is not read: its name must end in .yml, .yaml or .json'],
+      ['b.ini is passed over: *.ini is not read from a directory', 'group_vars/all.yaml is not read, for there is all.yml too, which comes first: join the two', 'group_vars/web.txt is not read: its name must end in .yml, .yaml or .json'],
     )
   })
 })

@@ -62,11 +62,11 @@ describe('plain lines', () => {
 
   test('in check mode say what would be done, with its difference', async () => {
     const { out } = await report('plain', [
-      at(0, { type: 'run-start', version: 1, recipe: 'r', hosts: ['h'], tasks: ['t'], check: true }),
+      at(0, { type: 'run-start', version: 1, run: 'x', recipe: 'r', hosts: ['h'], tasks: ['t'], check: true }),
       at(0, { type: 'task-start', host: 'h', task: 't' }),
       at(0, { type: 'change', host: 'h', task: 't', change: { summary: 'write /etc/x', diff: { title: '/etc/x', before: 'a\n', after: 'b\n' } }, applied: false }),
       at(1, { type: 'task-end', host: 'h', task: 't', outcome: 'changed', seconds: 1 }),
-      at(1, { type: 'run-end', recap: { h: { ok: 0, changed: 1, skipped: 0, failed: 0, unreachable: 0 } }, exitCode: 3, seconds: 1 }),
+      at(1, { type: 'run-end', recap: { h: { ok: 0, changed: 1, skipped: 0, failed: 0, unreachable: 0, rescued: 0, ignored: 0 } }, exitCode: 3, seconds: 1, undone: {} }),
     ])
     assert.equal(out, `12:00:00 r on h: 1 task (check mode: nothing is changed)
 12:00:00 [h] t …

@@ -12,7 +12,7 @@ const create = { host: 'anemoi', task: 'Create virtual machines' } as const
 
 /** The whole run. `anemoi` makes two machines; `hera` cannot install its packages. */
 export const SCRIPT: readonly Event[] = [
-  at(0, { type: 'run-start', version: 1, recipe: 'provision-cluster', hosts: ['anemoi', 'hera'], tasks: ['Check virtualization', 'Install packages', 'Create virtual machines'], check: false }),
+  at(0, { type: 'run-start', version: 1, run: '20261120-120000-provision-cluster-a1b2', recipe: 'provision-cluster', hosts: ['anemoi', 'hera'], tasks: ['Check virtualization', 'Install packages', 'Create virtual machines'], check: false }),
   at(0, { type: 'task-start', host: 'anemoi', task: 'Check virtualization' }),
   at(0, { type: 'task-start', host: 'hera', task: 'Check virtualization' }),
   at(0.3, { type: 'task-end', host: 'anemoi', task: 'Check virtualization', outcome: 'ok', seconds: 0.3 }),
@@ -38,5 +38,5 @@ export const SCRIPT: readonly Event[] = [
   at(15.4, { type: 'rung', ...create, machine: 'zephyrus', rung: 'login', seconds: 13 }),
   at(15.5, { type: 'task-end', ...create, outcome: 'changed', seconds: 13.5 }),
   at(15.5, { type: 'result', host: 'anemoi', lines: ['2 machines are up. Log in:', '  npx farm ssh boreas'], data: { machines: ['boreas', 'zephyrus'] } }),
-  at(15.6, { type: 'run-end', recap: { anemoi: { ok: 1, changed: 2, skipped: 0, failed: 0, unreachable: 0 }, hera: { ok: 1, changed: 0, skipped: 0, failed: 1, unreachable: 0 } }, exitCode: 2, seconds: 15.6 }),
+  at(15.6, { type: 'run-end', recap: { anemoi: { ok: 1, changed: 2, skipped: 0, failed: 0, unreachable: 0, rescued: 0, ignored: 0 }, hera: { ok: 1, changed: 0, skipped: 0, failed: 1, unreachable: 0, rescued: 0, ignored: 0 } }, exitCode: 2, seconds: 15.6, undone: {} }),
 ]

@@ -73,7 +73,7 @@ describe('the live picture', () => {
   test('a host that does more than its recipe\'s tasks is not done before the last of them', () => {
     const board = emptyBoard()
     for (const event of [
-      at(0, { type: 'run-start', version: 1, recipe: 'r', hosts: ['h'], tasks: ['a', 'b'], check: false }),
+      at(0, { type: 'run-start', version: 1, run: 'x', recipe: 'r', hosts: ['h'], tasks: ['a', 'b'], check: false }),
       at(0, { type: 'task-end', host: 'h', task: 'lock the host', outcome: 'ok', seconds: 0 }),
       at(0, { type: 'task-end', host: 'h', task: 'a', outcome: 'ok', seconds: 0 }),
     ]) fold(board, event)
@@ -103,7 +103,7 @@ describe('the terminal report', () => {
     const report = await createReport('terminal', { out, err: new Memory() })
     const hosts = Array.from({ length: 30 }, (_, index) => `host${index}`)
     const tasks = Array.from({ length: 20 }, (_, index) => `task ${index}`)
-    report.sink({ time: Date.now(), type: 'run-start', version: 1, recipe: 'r', hosts, tasks, check: false })
+    report.sink({ time: Date.now(), type: 'run-start', version: 1, run: 'x', recipe: 'r', hosts, tasks, check: false })
     await delay(50)
     const before = out.writes
     const began = performance.now()
@@ -145,7 +145,7 @@ describe('the terminal report', () => {
   test('in check mode lists what would change, with differences', async () => {
     const out = screen()
     const report = await createReport('terminal', { out, err: new Memory() })
-    report.sink(at(0, { type: 'run-start', version: 1, recipe: 'r', hosts: ['h'], tasks: ['t'], check: true }))
+    report.sink(at(0, { type: 'run-start', version: 1, run: 'x', recipe: 'r', hosts: ['h'], tasks: ['t'], check: true }))
     report.sink(at(0, { type: 'change', host: 'h', task: 't', change: { summary: 'write /etc/x', diff: { title: '/etc/x', before: 'a\n', after: 'b\n' } }, applied: false }))
     await report.end()
     assert.match(out.text, /would change \[h\] write \/etc\/x\n {2}--- \/etc\/x\tis\n/)

@@ -1,8 +1,9 @@
 /** Variables against the schema of a recipe. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { afterEach, describe, test } from 'node:test'
 import { z } from 'zod'
 import { InputError } from '../../../src/errors.ts'
+import { forgetSecrets, mask } from '../../../src/secrets.ts'
 import { checkVars, describeVars, parseExtraVars, Scope, yamlLayer } from '../../../src/vars/index.ts'
 
 const schema = z.object({
@@ -99,3 +100,31 @@ test('variables are described with type, unit, default, need and meaning', () =>
   assert.equal(described.get('trimmed')?.type, 'text')
   assert.equal(described.get('ca')?.default, null)
 })
+
+describe('a field that is secret', () => {
+  afterEach(forgetSecrets)
+  const secret = z.object({
+    token: z.string().min(8).meta({ secret: true }).optional(),
+    users: z.array(z.object({ name: z.string(), hash: z.string() })).meta({ secret: true }).optional(),
+    pin: z.number().max(9999).meta({ secret: true, unit: 'digits' }).optional(),
+  })
+  const check = (text: string): unknown => checkVars(secret, new Scope([yamlLayer(text, 'f.yml')]), 'h')
+  test('is hidden from then on, deep', () => {
+    check('token: abcdefghij\nusers: [{name: operator, hash: "$6$xyz"}]\n')
+    assert.equal(mask('abcdefghij $6$xyz'), '******** ********')
+  })
+  test('is not repeated by the error that refuses it, however short', () => {
+    for (const text of ['token: zq\n', 'pin: 99\ntoken: zq\n', 'token: [zq]\n', 'users: [{name: zq}]\n', 'pin: zq\n']) {
+      assert.throws(() => check(text), (error: unknown) => error instanceof InputError && !/zq/.test([error.message, ...error.details].join()) && /secret/.test([error.message, ...error.details].join()))
+    }
+  })
+})
+
+test('create_vm=false from the command line is false, and the text "false" is no condition', async () => {
+  assert.equal((await fromExtra('create_vm=false')).create_vm, false)
+  const layers = await parseExtraVars(['create_vm=false', 'x={{#if create_vm}}made{{/if}}', 'y={{ ternary create_vm 1 2 }}', 'z={{ not create_vm }}', 'ok={{ ternary (bool create_vm) 1 2 }}'], '/')
+  for (const name of ['x', 'y', 'z']) assert.throws(() => new Scope(layers).get(name), /needs true or false, got text "false"/)
+  assert.equal(new Scope(layers).get('ok'), 2)
+})
+
+test('a word that every object knows is no boolean', () => assert.match(problems('create_vm: constructor\nvm_cluster_vms: [a]\n').message, /expected boolean/))

@@ -1,8 +1,12 @@
 /** What templates in values mean, and how their mistakes are told. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, test } from 'node:test'
 import { InputError } from '../../../src/errors.ts'
-import { layerOf, parseExtraVars, Scope, yamlLayer } from '../../../src/vars/index.ts'
+import { forgetSecrets, mask } from '../../../src/secrets.ts'
+import { layerOf, parseExtraVars, Scope, yamlLayer, type OtherHosts } from '../../../src/vars/index.ts'
 
 const lookups = { env: (name: string) => (name === 'HOME' ? '/home/al' : undefined), file: (path: string) => `<${path}>\n` }
 const scope = (text: string): Scope => new Scope([yamlLayer(text, 'f.yml')], { lookups })
@@ -144,6 +148,75 @@ describe('a scope', () => {
   test('layers made by hand refuse names of prototypes', () => assert.throws(() => layerOf('x', JSON.parse('{"__proto__": 1}') as Record<string, unknown>), { code: 'forbidden-key' }))
 })
 
+describe('secrets', () => {
+  afterEach(forgetSecrets)
+  test('text tagged !secret is an ordinary value, rendered, and hidden wherever it shows', () => {
+    const s = scope('a: !secret "open sesame"\nb: !secret "tok-{{ n }}"\nn: 77777\nc: "x {{ b }}"\n')
+    assert.equal(mask('open sesame'), '********')
+    assert.equal(s.get('c'), 'x tok-77777')
+    assert.equal(mask('tok-77777 open sesame'), '******** ********')
+  })
+  test('passwords of connections are hidden when they are read, whoever set them', () => {
+    const names = ['ansible_password', 'ansible_ssh_pass', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass']
+    const s = scope(names.map((name, index) => `${name}: "{{ p }}-${index}"\n`).join('') + 'p: hushhush\nansible_passing: yes-it-is\n')
+    for (const name of [...names, 'ansible_passing']) s.get(name)
+    for (const index of names.keys()) assert.equal(mask(`hushhush-${index}`), '********')
+    assert.equal(mask('yes-it-is'), 'yes-it-is')
+  })
+  test('are masked when they are explained: as written, rendered, and in what a mistake quotes', () => {
+    const s = scope('a: !secret abcdef\nb: "x-{{ a }}"\nansible_password: pa55word\nansible_become_pass: "{{ a }}"\n')
+    assert.deepEqual(s.explain('a')[0]?.value, '********')
+    assert.deepEqual(s.explain('b')[0], { layer: 'f.yml', location: { file: 'f.yml', line: 2, column: 1 }, value: 'x-{{ a }}', won: true, rendered: 'x-********' })
+    assert.equal(s.explain('ansible_password')[0]?.value, '********')
+    assert.deepEqual(s.explain('ansible_become_pass').map(({ value, rendered }) => [value, rendered]), [['{{ a }}', '********']])
+  })
+})
+
+describe('hostvars', () => {
+  const farm = (texts: Readonly<Record<string, string>>): { readonly of: (name: string) => Scope; readonly made: string[] } => {
+    const scopes = new Map<string, Scope>()
+    const made: string[] = []
+    const others: OtherHosts = { names: () => Object.keys(texts), scope: of }
+    function of(name: string): Scope {
+      const known = scopes.get(name) ?? new Scope([yamlLayer(texts[name] ?? '', `${name}.yml`)], { host: name, others, lookups })
+      if (!scopes.has(name)) made.push(name)
+      scopes.set(name, known)
+      return known
+    }
+    return { of, made }
+  }
+  test('are the rendered variables of other hosts, of names with blanks too', () => {
+    const { of } = farm({ web1: 'a: "{{ hostvars.web2.address }}"\nb: \'{{ lookup (lookup hostvars "web 3") "address" }}\'\nc: "{{ hostvars.[web 3].address }}"\n', web2: 'net: "10.0"\naddress: "{{ net }}.0.2"\n', 'web 3': 'address: x\n' })
+    assert.deepEqual(of('web1').all(), { a: '10.0.0.2', b: 'x', c: 'x' })
+    assert.equal(of('web1').has('hostvars'), false)
+  })
+  test('are made for the hosts that are asked for only', () => {
+    const { of, made } = farm({ web1: 'a: "{{ hostvars.web2.b }}"', web2: 'b: 1', web3: '' })
+    of('web1').get('a')
+    assert.deepEqual(made, ['web1', 'web2'])
+  })
+  test('can be a whole map', () => assert.deepEqual(farm({ web1: 'a: "{{ hostvars.web2 }}"', web2: 'b: "{{ c }}"\nc: [1]\n' }).of('web1').get('a'), { b: [1], c: [1] }))
+  test('in a circle are an error that prints the circle with its hosts', () => {
+    const { of } = farm({ web1: 'a: "{{ hostvars.web2.b }}"', web2: 'b: "{{ hostvars.web1.a }}"' })
+    assert.throws(() => of('web1').get('a'), { code: 'variable-cycle', message: /web1: a → web2: b → web1: a$/ })
+  })
+  test('of an unknown host are an error that names a near one', () => {
+    assert.throws(() => farm({ web1: 'a: "{{ hostvars.wbe2.b }}"', web2: 'b: 1' }).of('web1').get('a'), { code: 'undefined-variable', hint: 'did you mean web2?' })
+    assert.throws(() => farm({ web1: 'a: "{{ hostvars.web2.c }}"', web2: 'b: 1' }).of('web1').get('a'), /hostvars\.web2\.c is not defined; used by a/)
+  })
+  test('may name the host itself', () => assert.equal(farm({ web1: 'a: 1\nb: "{{ hostvars.web1.a }}"' }).of('web1').get('b'), 1))
+})
+
+test('a variable that is made a part of itself is an error', () => assert.throws(() => scope('a: "{{ this }}"').get('a'), { code: 'variable-cycle' }))
+
+describe('explaining', () => {
+  test('a template shows its value, or why it has none', () => {
+    const s = scope('a: ["{{ b }}"]\nb: 1\nc: "{{ nope }}"\n')
+    assert.deepEqual(s.explain('a')[0]?.rendered, [1])
+    assert.match(s.explain('c')[0]?.problem ?? '', /nope is not defined/)
+  })
+})
+
 describe('--extra-vars', () => {
   const set = async (...args: string[]): Promise<unknown> => new Scope(await parseExtraVars(args, '/nope')).all()
   test('takes several pairs, quotes and templates in one argument', async () => {
@@ -154,5 +227,42 @@ describe('--extra-vars', () => {
   })
   for (const arg of ['foo', '=1', 'a=1 foo', './x.yml', '@nope.yml', '[1]', '{', "a='x", 'a={{ b', '__proto__=1', '{"__proto__": 1}']) {
     test(`refuses ${arg}`, () => assert.rejects(parseExtraVars([arg], '/nope'), InputError))
+  }
+  const observed: readonly (readonly [string, Record<string, unknown>])[] = [
+    ['x=a b=', { x: 'a', b: '' }],
+    ['x==a y=b=c', { x: '=a', y: 'b=c' }],
+    ['  x=1  y=2 ', { x: '1', y: '2' }],
+    ['x=1\ny=2', { x: '1', y: '2' }],
+    ["x='a=b c=d' e=f", { x: 'a=b c=d', e: 'f' }],
+    ["x=it\\'s", { x: "it's" }],
+    ['x="a\\"b"', { x: 'a"b' }],
+    [`x="'a'"`, { x: "'a'" }],
+    [`x=a'b'c`, { x: "a'b'c" }],
+    ['x="a"b', { x: '"a"b' }],
+    ['x=C:\\temp', { x: 'C:\temp' }],
+    ['x=\\u00e9\\x41\\q\\101', { x: 'éA\\q\\101' }],
+    ['x=\\x22a\\x22', { x: 'a' }],
+    ['x=a\tb=c', { x: 'a\tb=c' }],
+    ['x={a y=[1,2]', { x: '{a', y: '[1,2]' }],
+    ['x=}} y=1', { x: '}}', y: '1' }],
+    ['é=😀', { é: '😀' }],
+    ['x=None y=~ z=!vault w=*a v=&a u=#c', { x: 'None', y: '~', z: '!vault', w: '*a', v: '&a', u: '#c' }],
+    ['a.b=1 a-b=2 1a=3', { 'a.b': '1', 'a-b': '2', '1a': '3' }],
+    ['x=1,y=2', { x: '1,y=2' }],
+    ['{"x": {"y": [1, 2.5, true, null, "4"]}}', { x: { y: [1, 2.5, true, null, '4'] } }],
+    ['{x: 1, y: two, z: off, w: "yes"}', { x: 1, y: 'two', z: false, w: 'yes' }],
+    ['{"x": "a=b \\u00e9\\n"}', { x: 'a=b é\n' }],
+    ['{}', {}],
+  ]
+  for (const [arg, expected] of observed) test(`reads ${JSON.stringify(arg)} as Ansible does`, async () => assert.deepEqual(await set(arg), expected))
+  test('reads files whose names have blanks, of YAML and of JSON, and the last one wins', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'farm-extra-'))
+    await writeFile(join(dir, 'a b.yml'), 'x: 0012\ny: yes\n')
+    await writeFile(join(dir, 'c.json'), '{"x": [1], "z": null}')
+    assert.deepEqual(new Scope(await parseExtraVars(['@a b.yml', 'x=1', '@c.json', 'z=2'], dir)).all(), { x: [1], y: true, z: '2' })
+    await rm(dir, { recursive: true })
+  })
+  for (const arg of ['x= y', 'x = y', 'x: 1', 'x={"a": 1}', 'x=1 # c', ' @n.json', '~/n.json', 'x="\\\\"', '- 1', '{x: 1}{y: 2}', '{x: 1, x: 2}']) {
+    test(`refuses ${arg}, of which Ansible drops a part`, () => assert.rejects(parseExtraVars([arg], '/nope'), InputError))
   }
 })

@@ -2,9 +2,9 @@
  * The floor under farm's time: the same guests, started by bare `virsh create` and waited for in the same way.
  * Runs on the lab's controller; reads what to start from standard input and prints the seconds that it took.
  */
-import { connect, bindHost } from '../src/host/index.ts'
-import { Hypervisor } from '../src/hypervisor/index.ts'
-import { awaitLogins, type AwaitedMachine } from '../src/machine/index.ts'
+import { connect, bindHost } from '../../src/host/index.ts'
+import { Hypervisor } from '../../src/hypervisor/index.ts'
+import { awaitLogins, type AwaitedMachine } from '../../src/machine/index.ts'
 
 /** What the bench hands over. */
 export interface FloorInput {
