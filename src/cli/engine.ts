@@ -2,8 +2,10 @@
  * All that commands ask of the layers below, in one place: loaded only when asked for, so that `farm help` starts fast,
  * and replaceable as a whole in tests.
  */
+import { dirname } from 'node:path'
 import { formatLocation } from '../errors.ts'
 import type { EventSink } from '../events.ts'
+import { packagedCode } from '../paths.ts'
 import { shellQuote } from '../quote.ts'
 import type { HostSpec } from '../host/index.ts'
 import type { Check } from '../hypervisor/index.ts'
@@ -48,7 +50,8 @@ export interface FarmExtras {
 
 /** What decides which tasks run on which hosts. */
 export interface PlanRequest {
-  readonly recipe: Pick<LoadedRecipe, 'name' | 'recipes'>
+  /** `file` is undefined for what was never in one. */
+  readonly recipe: Pick<LoadedRecipe, 'name' | 'recipes'> & Partial<Pick<LoadedRecipe, 'file'>>
   readonly limit: string | undefined
   readonly tags: readonly string[]
   readonly skipTags: readonly string[]
@@ -72,8 +75,11 @@ export interface RunRequest extends PlanRequest {
 /** The layers below, as commands see them. Everything rejects with FarmErrors. */
 export interface Engine {
   openFarm(sources: readonly string[], extraVars: readonly string[], extras: FarmExtras): Promise<Farm>
-  /** Names of hosts that a pattern and a limit select, in inventory order. */
-  selectHosts(farm: Farm, pattern: string, limit: string | undefined): Promise<readonly string[]>
+  /**
+   * Names of hosts that a pattern and a limit select, in inventory order. Names that are neither a host nor a group are errors,
+   * unless `lenient`: then they match nothing.
+   */
+  selectHosts(farm: Farm, pattern: string, limit: string | undefined, lenient?: boolean): Promise<readonly string[]>
   /** What `ansible-inventory --list` prints, of the hosts that are named or of all. */
   inventoryList(farm: Farm, hosts?: readonly string[]): Promise<unknown>
   /** What `ansible-inventory --host` prints: a host's variables as they are written. */
@@ -131,7 +137,7 @@ export const layers: Engine = {
     const warnings = inventory.warnings.map(({ message, location }) => (location === undefined ? message : `${formatLocation(location)}: ${message}`))
     return { inventory, defaults: layer('the command line', defaults), extraVars: [...parsed, ...layer('a password prompt', typed)], warnings }
   },
-  selectHosts: ({ inventory }, pattern, limit) => Promise.resolve().then(() => inventory.select(pattern, limit)),
+  selectHosts: ({ inventory }, pattern, limit, lenient = false) => Promise.resolve().then(() => inventory.select(pattern, limit, { unknown: lenient ? 'ignore' : 'refuse' })),
   inventoryList: ({ inventory, extraVars }, hosts) => Promise.resolve().then(() => inventory.toList({ extra: extraVars, hosts })),
   hostVars: ({ inventory, extraVars }, host) => Promise.resolve().then(() => inventory.toHost(host, extraVars)),
   async hostSpec(farm, host) {
@@ -151,12 +157,16 @@ export const layers: Engine = {
     const [{ describeVars }, { varsOf }] = await Promise.all([load.vars(), load.recipe()])
     return describeVars(varsOf(recipe))
   },
-  async plan({ inventory, defaults, extraVars }, { recipe: { name, recipes }, ...request }) {
+  async plan({ inventory, defaults, extraVars }, { recipe, ...request }) {
     const { planRun } = await load.run()
+    const { name, recipes } = recipe
+    readVarsBeside(inventory, recipe)
     return planRun({ name, recipes, inventory, defaults, extraVars, ...request })
   },
-  async run({ inventory, defaults, extraVars }, { recipe: { name, recipes }, ...request }) {
+  async run({ inventory, defaults, extraVars }, { recipe, ...request }) {
     const { runRecipes } = await load.run()
+    const { name, recipes } = recipe
+    readVarsBeside(inventory, recipe)
     return runRecipes({ name, recipes, inventory, defaults, extraVars, projectDir: process.cwd(), ...request })
   },
   async machines({ inventory, extraVars }, signal) {
@@ -199,7 +209,11 @@ async function useVault({ typed, files }: VaultKeys): Promise<void> {
   useKeyring(keyring)
 }
 
-async function scopeOf({ inventory, extraVars }: Farm, host: string): Promise<Scope> {
-  const { Scope: Variables } = await load.vars()
-  return new Variables([...inventory.layers(host), ...extraVars])
+async function scopeOf({ inventory, defaults, extraVars }: Farm, host: string): Promise<Scope> {
+  return (await load.inventory()).scopeFor(inventory, host, { defaults, extra: extraVars })
+}
+
+/** Variables beside a recipe of the user's count as well. Those that ship with farm have none. */
+function readVarsBeside(inventory: Inventory, { file }: Partial<Pick<LoadedRecipe, 'file'>>): void {
+  if (file !== undefined && !file.startsWith(packagedCode('recipes'))) inventory.readVarsBeside(dirname(file))
 }

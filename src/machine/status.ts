@@ -2,8 +2,8 @@
 import { FarmError, InputError, TaskError } from '../errors.ts'
 import { becomeSpec, bindHost, connect, connectionVars, hostSpec, posixQuote, type Become, type Connection, type Host } from '../host/index.ts'
 import { Hypervisor } from '../hypervisor/index.ts'
-import type { Inventory } from '../inventory/index.ts'
-import { Scope, type Layer } from '../vars/index.ts'
+import { scopeFor, type Inventory } from '../inventory/index.ts'
+import type { Layer } from '../vars/index.ts'
 import { connectGuest } from './guest.ts'
 import { loginKey, ownIdentityFile } from './keys.ts'
 
@@ -51,7 +51,7 @@ const accessOf = new WeakMap<MachineStatus, HostAccess>()
 
 /** How to reach a host and become root there, from its variables. Nothing is opened yet. */
 export function hostAccess(inventory: Inventory, host: string, extraVars: readonly Layer[]): HostAccess {
-  const scope = new Scope([...inventory.layers(host), ...extraVars])
+  const scope = scopeFor(inventory, host, { extra: extraVars })
   const vars = connectionVars(scope)
   const spec = hostSpec(host, vars)
   const become = becomeSpec({ ansible_become: true, ...vars })
@@ -108,7 +108,7 @@ async function machinesOn(host: Host, access: HostAccess, identityFile: string |
 }
 
 async function identityOf(inventory: Inventory, host: string, extraVars: readonly Layer[]): Promise<string | undefined> {
-  const scope = new Scope([...inventory.layers(host), ...extraVars])
+  const scope = scopeFor(inventory, host, { extra: extraVars })
   if (!scope.has('ssh_pub_key')) return ownIdentityFile()
   return (await loginKey(String(scope.get('ssh_pub_key')))).identityFile
 }

@@ -137,7 +137,7 @@ class Run {
   #end(): number {
     const { check, signal } = this.#options
     const changed = Object.values(this.#recap).some((recap) => recap.changed > 0)
-    const exitCode = overallExitCode(this.#codes, { check, changed, interrupted: signal.aborted })
+    const exitCode = overallExitCode(this.#codes, { check, changed, interrupted: signal })
     this.#emit({ type: 'run-end', recap: this.#recap, exitCode, seconds: (performance.now() - this.#started) / 1000, undone: this.#undone })
     return exitCode
   }

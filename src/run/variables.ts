@@ -2,7 +2,7 @@
 import { FarmError, TaskError } from '../errors.ts'
 import { scopeFor, type Inventory } from '../inventory/index.ts'
 import type { Variables } from '../recipe/index.ts'
-import { layerOf, type Layer, type Scope } from '../vars/index.ts'
+import { layerOf, type Layer, type OtherHosts, type Scope } from '../vars/index.ts'
 
 /** Reads, and remembers what tasks set. */
 export class RunVariables {
@@ -11,6 +11,8 @@ export class RunVariables {
   readonly #extra: readonly Layer[]
   readonly #set = new Map<string, Record<string, unknown>>()
   readonly #scopes = new Map<string, Scope>()
+  /** What `hostvars` leads to: other hosts as they are now. */
+  readonly #others: OtherHosts = { names: () => this.#inventory.hosts, scope: (host) => this.scope(host) }
 
   constructor(inventory: Inventory, defaults: readonly Layer[], extra: readonly Layer[]) {
     this.#inventory = inventory
@@ -24,7 +26,7 @@ export class RunVariables {
     if (scope === undefined) {
       const set = this.#set.get(host)
       const above = set === undefined ? [] : [layerOf('set by a task', set)]
-      this.#scopes.set(host, (scope = scopeFor(this.#inventory, host, { defaults: this.#defaults, above, extra: this.#extra })))
+      this.#scopes.set(host, (scope = scopeFor(this.#inventory, host, { defaults: this.#defaults, above, extra: this.#extra, others: this.#others })))
     }
     return scope
   }

@@ -1,3 +1,4 @@
+import { InputError } from '../../errors.ts'
 import { command } from '../command.ts'
 import { openFarm } from '../open-farm.ts'
 import { SHARED, VAULT_OPTIONS } from '../options.ts'
@@ -11,6 +12,7 @@ export default command({
     inventory: SHARED.inventory,
     limit: SHARED.limit,
     json: SHARED.json,
+    strict: { kind: 'flag', help: 'a name that is neither a host nor a group is an error' },
     ...VAULT_OPTIONS,
   },
   words: [1, 1],
@@ -20,7 +22,12 @@ export default command({
   ],
   async run({ words: [pattern = ''], options, engine, io, print, printJson }) {
     const farm = await openFarm({ options, engine, io }, { reachesHosts: false })
-    const hosts = await engine.selectHosts(farm, pattern, options.limit)
+    const hosts = await engine.selectHosts(farm, pattern, options.limit).catch((error: unknown) => {
+      if (options.strict || !(error instanceof InputError) || error.code !== 'unknown-host') throw error
+      // Whoever only looks is told; a run refuses.
+      io.stderr.write(`farm: warning: ${error.message}; it matches nothing${error.hint === undefined ? '' : ` (${error.hint})`}\n`)
+      return engine.selectHosts(farm, pattern, options.limit, true)
+    })
     if (options.json) printJson(hosts)
     else print(...hosts)
     return 0
