@@ -37,7 +37,7 @@ export function figuresTable(figures: readonly Figure[]): string {
   const rows = figures.map((one) => {
     const { name, value, unit, values, limit, atLeast = false } = one
     const bound = limit === undefined ? ['', ''] : [`${atLeast ? '≥' : '≤'} ${show(limit)} ${unit}`, isKept(one) ? 'kept' : 'MISSED']
-    return [name, `${show(value)} ${unit}`, values.length < 2 ? 'one run' : `${show(Math.min(...values))} to ${show(Math.max(...values))}`, ...bound]
+    return [name, `${show(value)} ${unit}`, values.length < 2 ? '' : `${show(Math.min(...values))} to ${show(Math.max(...values))}`, ...bound]
   })
   return table(['figure', 'median', 'range', 'limit', ''], rows)
 }

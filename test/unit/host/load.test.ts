@@ -4,6 +4,7 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { PendingProcess } from '../../../src/host/process.ts'
+import { gatherWrites } from '../../../src/host/ssh/gather.ts'
 import type { RemoteProcess } from '../../../src/host/types.ts'
 import { bound, failureOf, Rig, runs, until } from './rig.ts'
 
@@ -144,5 +145,22 @@ describe('output', { timeout: 60_000 }, () => {
     process.stderr.resume()
     await once(slow, 'finish')
     assert.equal(taken, 1_000 * chunk.length)
+  })
+})
+
+describe('a connection', () => {
+  it('sends in one piece what is written in one breath, and the end after it', async () => {
+    const pieces: string[] = []
+    const socket = new Writable({
+      write: (chunk: Buffer, _encoding, done) => (pieces.push(chunk.toString()), done()),
+      writev: (chunks, done) => (pieces.push(chunks.map(({ chunk }) => String(chunk)).join('')), done()),
+    })
+    gatherWrites(socket)
+    for (const part of ['length ', 'packet ', 'code']) socket.write(part)
+    await new Promise(setImmediate)
+    socket.write('last ')
+    socket.end('words')
+    await once(socket, 'finish')
+    assert.deepEqual(pieces, ['length packet code', 'last words'])
   })
 })

@@ -86,8 +86,12 @@ describe('farm hosts', () => {
     assert.equal((await farm('hosts', 'site:!w1', '-i', hosts())).out, 'w2\nd1\n')
     assert.equal((await farm('hosts', 'all', '--limit', 'w*', '-i', hosts())).out, 'w1\nw2\n')
   })
-  test('refuses names that nobody knows', async () => {
-    const { code, err } = await farm('hosts', 'web:wbe', '-i', hosts())
+  test('warns of names that nobody knows, which match nothing', async () => {
+    const { code, out, err } = await farm('hosts', 'db:wbe', '-i', hosts())
+    assert.deepEqual([code, out, /warning: no host and no group is called wbe/.test(err)], [0, 'd1\n', true])
+  })
+  test('refuses them when it is to be strict', async () => {
+    const { code, err } = await farm('hosts', 'web:wbe', '-i', hosts(), '--strict')
     assert.deepEqual([code, /no host and no group is called wbe/.test(err)], [65, true])
   })
 })
