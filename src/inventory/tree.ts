@@ -29,7 +29,8 @@ export function readTree(draft: Draft, text: string, file: string): void {
   if ('_meta' in value) {
     throw new InputError('inventory-shape', '_meta belongs into what inventory programs print', { location: parsed.locate(['_meta']), hint: `let a program print it: an executable script that says "cat ${basename(file)}"` })
   }
-  for (const [name, group] of Object.entries(value)) new TreeReader(draft, file, parsed).group(name, group, [name])
+  const reader = new TreeReader(draft, file, parsed)
+  for (const [name, group] of reader.named(value, [])) reader.group(name, group, [name])
 }
 
 class TreeReader {
@@ -41,6 +42,14 @@ class TreeReader {
     this.#draft = draft
     this.#file = file
     this.#parsed = parsed
+  }
+
+  /** The entries of a map whose keys are names. */
+  named(map: Readonly<Record<string, unknown>>, path: readonly string[]): [string, unknown][] {
+    const entries = Object.entries(map)
+    const bad = entries.find(([key]) => !this.#parsed.isTextKey(map, key))?.[0]
+    if (bad !== undefined) throw new InputError('inventory-shape', `names are text, and ${bad} is none`, { location: this.#at([...path, bad]), hint: `quote it: "${bad}"` })
+    return entries
   }
 
   /** Undefined for what is no group: Ansible goes on without it, and so do we, but not in silence. */
@@ -76,7 +85,7 @@ class TreeReader {
   }
 
   #children(group: Group, children: Record<string, unknown>, path: readonly string[]): void {
-    for (const [name, value] of Object.entries(children)) {
+    for (const [name, value] of this.named(children, path)) {
       const here = [...path, name]
       const child = this.group(name, value, here)
       if (child) this.#draft.addChild(group, child, () => this.#at(here))
@@ -84,7 +93,7 @@ class TreeReader {
   }
 
   #hosts(group: Group, hosts: Record<string, unknown>, path: readonly string[]): void {
-    for (const [pattern, value] of Object.entries(hosts)) {
+    for (const [pattern, value] of this.named(hosts, path)) {
       const here = [...path, pattern]
       const vars = value ?? {}
       if (!isMap(vars)) throw new InputError('inventory-shape', `variables of the host ${pattern} must be a map, got ${describeValue(vars)}`, { location: this.#at(here) })

@@ -35,7 +35,7 @@ export function parseAnyYaml(text: string, at: (offset: number) => Location): Pa
   const tagged = doc.warnings.find((warning) => warning.code === 'TAG_RESOLVE_FAILED')
   if (problem) throw syntaxError(problem, at(problem.pos[0]), text)
   if (tagged) throw tagError(text.slice(...tagged.pos), at(tagged.pos[0]))
-  return { value: builder.build(doc.contents), locate: (path) => builder.locate(doc.contents, path) }
+  return { value: builder.build(doc.contents), locate: (path) => builder.locate(doc.contents, path), isTextKey: (map, key) => !(builder.otherKeys.get(map)?.has(key) ?? false) }
 }
 
 /** Core tags, with booleans as people write them and without octal surprises. */
@@ -79,6 +79,8 @@ class Builder {
   readonly #open = new Set<Yaml.Node>()
   /** Pairs by key, of maps into which somebody looked. */
   readonly #pairs = new Map<Yaml.YAMLMap, Map<string, Yaml.Pair>>()
+  /** Keys that are written as numbers or booleans, of the maps that have such. */
+  readonly otherKeys = new WeakMap<object, Set<string>>()
   #count = 0
 
   constructor(at: (offset: number) => Location, text: string) {
@@ -106,7 +108,7 @@ class Builder {
     for (const pair of map.items) {
       if (isMerge(pair)) merged.push(...this.#merged(pair))
       else {
-        const key = this.#key(pair)
+        const key = this.#key(pair, own)
         if (key in own) throw new InputError('yaml-syntax', 'not valid YAML: the same key stands twice in one map', { location: this.#where(pair.key as Node) })
         own[key] = this.build(pair.value as Node)
       }
@@ -131,7 +133,7 @@ class Builder {
     return yaml().isSeq(value) ? (value.items as Node[]) : [pair.value as Node]
   }
 
-  #key(pair: Yaml.Pair): string {
+  #key(pair: Yaml.Pair, map: object): string {
     const node = this.#resolve(pair.key as Node)
     if (yaml().isCollection(node)) {
       const template = this.#text.slice((node.range?.[0] ?? 1) - 1).startsWith('{{')
@@ -140,13 +142,15 @@ class Builder {
         hint: template ? QUOTE_TEMPLATES : undefined,
       })
     }
-    const key = yaml().isScalar(node) ? node.value : null
-    if (typeof key !== 'string') {
-      const shown = String(yaml().isScalar(node) ? (node.source ?? key) : '')
-      throw new InputError('yaml-key', `a key must be text, and ${shown || 'nothing'} is not`, { location: this.#where(node), hint: `quote it: "${shown}"` })
+    const value: unknown = yaml().isScalar(node) ? node.value : null
+    // As in JSON: ports and years are common keys.
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      this.otherKeys.set(map, (this.otherKeys.get(map) ?? new Set()).add(String(value)))
+      return String(value)
     }
-    if (isPoison(key)) throw poisonError(key, this.#where(node))
-    return key
+    if (typeof value !== 'string') throw new InputError('yaml-key', 'a key must be text, and nothing is not', { location: this.#where(node), hint: 'give it a name, or quote it' })
+    if (isPoison(value)) throw poisonError(value, this.#where(node))
+    return value
   }
 
   #scalar(node: Yaml.Scalar): unknown {

@@ -17,6 +17,8 @@ export interface ParsedYaml {
   readonly value: unknown
   /** Where the value at `path` was written: its key in a map, itself in a list. */
   locate(path: ValuePath): Location | undefined
+  /** False for a key of a map in `value` that is written as a number or a boolean: fine in a variable, no name of a host. */
+  isTextKey(map: object, key: string): boolean
 }
 
 /**
@@ -35,6 +37,7 @@ function parseText(text: string, file: string): ParsedYaml {
   if (!plain) return parseAnyYaml(text, at)
   return {
     value: plain.value,
+    isTextKey: () => true,
     locate: (path) => {
       const offset = plain.offset(path)
       return offset === undefined ? undefined : at(offset)
