@@ -73,7 +73,7 @@ describe('YAML', () => {
     assert.equal(({} as Record<string, unknown>)['x'], undefined)
   })
   test('keys that are numbers or booleans become text, as in JSON', () => {
-    assert.deepEqual(plain(parseYaml('ports: {80: http, yes: on}\n2020: x\n', 'f.yml').value), { ports: { 80: 'http', true: true }, 2020: 'x' })
+    assert.deepEqual(plain(yamlLayer('ports: {80: http, yes: on}\n2020: x\n', 'f.yml').values), { ports: { 80: 'http', true: true }, 2020: 'x' })
   })
   test('keys that are nothing, aliases without anchor, too large numbers and other documents are errors with a place', () => {
     refuses('a: {null: x}\n', { line: 1, column: 5 }, /quote/)
