@@ -155,7 +155,7 @@ export const layers: Engine = {
   },
   async describeVars(recipe) {
     const [{ describeVars }, { varsOf }] = await Promise.all([load.vars(), load.recipe()])
-    return describeVars(varsOf(recipe))
+    return describeVars(await varsOf(recipe))
   },
   async plan({ inventory, defaults, extraVars }, { recipe, ...request }) {
     const { planRun } = await load.run()

@@ -7,7 +7,7 @@
  */
 import type { EventEmitter } from 'node:events'
 import { Readable, type Transform } from 'node:stream'
-import { ProcessOutput, ProcessPromise, type Options } from 'zx/core'
+import { ZxOutput, ZxPromise, type Options, type ProcessOutput, type ProcessPromise } from './zx.ts'
 import { FarmError, InputError, InterruptedError } from '../errors.ts'
 import { onAbort } from './abort.ts'
 import { firstLine, lineSplitter, type Store } from './output.ts'
@@ -58,7 +58,7 @@ interface Inner {
 const GRACE = 5_000
 
 const runs = new WeakMap<ProcessPromise, Run>()
-const bus = (ProcessPromise as unknown as { bus: { runBack(promise: ProcessPromise): void } }).bus
+const bus = (ZxPromise as unknown as { bus: { runBack(promise: ProcessPromise): void } }).bus
 const inner = (promise: ProcessPromise): Inner => promise as unknown as Inner
 
 /** Makes zx's promise, halted as it is, a command of a host. */
@@ -88,7 +88,7 @@ function carryOut(promise: ProcessPromise, run: Run, command: string): void {
     const broken = zx._breakerData
     const dto = { code: broken?.exitCode ?? code, signal: broken?.signal ?? signal, error: broken?.cause ?? error ?? null, duration: Date.now() - started, from: '', store }
     ee.emit('end')
-    zx.finalize(new ProcessOutput(dto as never))
+    zx.finalize(new ZxOutput(dto as never))
   }
   let process: PendingProcess
   try {
@@ -190,7 +190,7 @@ function outcomeOf(promise: ProcessPromise): Promise<ProcessOutput> {
 }
 
 const codeOf = (output: ProcessOutput): number | null => output.exitCode
-const zxCommand = ProcessPromise.prototype
+const zxCommand = ZxPromise.prototype
 const zxPipe = Object.getOwnPropertyDescriptor(zxCommand, 'pipe')?.get
 
 /** What is different from zx's promise. */
@@ -213,7 +213,7 @@ const HOST_COMMAND: object = Object.create(
       zx._stage = 'running'
       const command = this.cmd as string | Promise<string>
       if (typeof command === 'string') carryOut(this, run, command)
-      else command.then((text) => carryOut(this, run, (zx._snapshot.cmd = text)), (error: Error) => zx.finalize(ProcessOutput.fromError(error)))
+      else command.then((text) => carryOut(this, run, (zx._snapshot.cmd = text)), (error: Error) => zx.finalize(ZxOutput.fromError(error)))
       return this
     },
     async kill(this: ProcessPromise, signal: NodeJS.Signals = 'SIGTERM') {

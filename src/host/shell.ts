@@ -7,7 +7,7 @@
  *
  * zx keeps its settings in an async context; every call passes all that matters, so nothing global is read or written.
  */
-import { $ as zx, type Options, type ProcessPromise } from 'zx/core'
+import { zx, type Options, type ProcessPromise } from './zx.ts'
 import { InputError } from '../errors.ts'
 import { adopt, isCommand, type Settings } from './command.ts'
 import { createStore, firstLine } from './output.ts'

@@ -5,7 +5,8 @@
  * that is wanted is there: `project` cuts what exists down to the shape of what is wanted, and the two are then equal
  * or their difference is the drift.
  */
-import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { createRequire } from 'node:module'
+import type * as FastXml from 'fast-xml-parser'
 import { escapeXml } from '../vars/index.ts'
 
 /** An element; `text` is its own character data, trimmed. Namespace prefixes stay part of names. */
@@ -16,7 +17,18 @@ export interface Element {
   readonly text: string
 }
 
-const parser = new XMLParser({
+/** Loaded when the first document is read: runs that meet no libvirt do without. */
+let library: { readonly parser: FastXml.XMLParser; readonly validator: typeof FastXml.XMLValidator } | undefined
+
+function xml(): NonNullable<typeof library> {
+  if (library === undefined) {
+    const { XMLParser, XMLValidator } = createRequire(import.meta.url)('fast-xml-parser') as typeof FastXml
+    library = { parser: new XMLParser(OPTIONS), validator: XMLValidator }
+  }
+  return library
+}
+
+const OPTIONS = {
   preserveOrder: true,
   ignoreAttributes: false,
   attributeNamePrefix: '',
@@ -27,7 +39,7 @@ const parser = new XMLParser({
   trimValues: true,
   ignoreDeclaration: true,
   ignorePiTags: true,
-})
+}
 
 type Node = Record<string, unknown>
 
@@ -37,9 +49,9 @@ type Node = Record<string, unknown>
  * @throws Error with line and column when the text is not well-formed.
  */
 export function parseXml(text: string): Element {
-  const valid = XMLValidator.validate(text)
+  const valid = xml().validator.validate(text)
   if (valid !== true) throw new Error(`not well-formed XML at ${valid.err.line}:${valid.err.col}: ${valid.err.msg}`)
-  const nodes = parser.parse(text) as Node[]
+  const nodes = xml().parser.parse(text) as Node[]
   const root = nodes.map(toElement).find((element) => element !== undefined)
   if (root === undefined) throw new Error('an XML document without an element')
   return root

@@ -1,5 +1,5 @@
 /** How an author writes what shall hold: `recipe()`, `task()`, `handler()`, `block()` and their kin. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Block, Flush, Include, Recipe, Sequence, Step, StepOptions, Task, TaskContext, TaskOptions } from './types.ts'
 
@@ -81,6 +81,9 @@ export function flushHandlers(): Flush {
   return { kind: 'flush' }
 }
 
+/** The schema of a recipe without variables: what is used of one, without loading zod, which takes longer than many a run. */
+const NO_VARS = { shape: {}, safeParse: () => ({ success: true, data: {} }) }
+
 /** What an author gives; everything else has the default that {@link recipe} names. */
 export interface RecipeDefinition<Schema extends z.ZodObject> extends Partial<Omit<Recipe<Schema>, 'description' | 'hosts' | 'vars' | 'tasks'>> {
   readonly description: string
@@ -107,7 +110,7 @@ export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, ne
     lock: true,
     destructive: false,
     ...definition,
-    vars: definition.vars ?? (z.object({}) as unknown as Schema),
+    vars: definition.vars ?? (NO_VARS as unknown as Schema),
   }
 }
 

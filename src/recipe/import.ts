@@ -1,8 +1,11 @@
 /** Loads a module that a user wrote, and says where it is wrong when it is. */
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { FarmError, InputError, type Location } from '../errors.ts'
-import { packaged, packagedCode } from '../paths.ts'
+import * as api from './api.ts'
+import { packaged, packagedCode, stateDir } from '../paths.ts'
 
 /** Lines shown around a mistake. */
 const CONTEXT = 2
@@ -17,19 +20,32 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
   const own = file.startsWith(packagedCode()) && !file.endsWith('.ts')
   try {
     if (own) return (await import(pathToFileURL(file).href)) as Record<string, unknown>
-    await offerApi()
+    await offerApi(file)
     const { createJiti } = await import('jiti')
-    return await createJiti(import.meta.url, { alias: { farm: packaged('bin', 'recipe-api.cjs') } }).import<Record<string, unknown>>(file)
+    return await createJiti(import.meta.url, { alias: { farm: packaged('bin', 'recipe-api.cjs') }, fsCache: cacheOf() }).import<Record<string, unknown>>(file)
   } catch (error) {
     throw error instanceof FarmError ? error : explained(error, file)
   }
 }
 
-/** The API under a name that bin/recipe-api.cjs knows. */
-async function offerApi(): Promise<void> {
-  const key = Symbol.for('farm.recipe-api')
+/** Where jiti keeps what it made of recipes: in a directory of the user's own, for whoever may write there decides what is run. */
+function cacheOf(): string | boolean {
+  const dir = join(stateDir(), 'recipes')
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    return dir
+  } catch {
+    return false
+  }
+}
+
+/** The API under a name that bin/recipe-api.cjs knows; with zod when the recipe seems to use it, and else when it turns out to. */
+async function offerApi(file: string): Promise<void> {
   const store = globalThis as Record<symbol, unknown>
-  store[key] ??= await import('../index.ts')
+  const key = Symbol.for('farm.recipe-api')
+  const zod = /\bz\s*\./.test(linesOf(file).join('\n')) ? await import('zod') : undefined
+  if (zod === undefined && store[key] !== undefined) return
+  store[key] = Object.defineProperty({ ...api }, 'z', { enumerable: true, get: () => (zod ?? (createRequire(import.meta.url)('zod') as typeof import('zod'))).z })
 }
 
 function explained(error: unknown, file: string): InputError {

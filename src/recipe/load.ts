@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { InputError, UsageError } from '../errors.ts'
 import { expandPath, packagedCode } from '../paths.ts'
 import { nearest } from '../suggest.ts'
@@ -19,7 +19,8 @@ export interface LoadedRecipe {
 }
 
 /** The variables that any of the recipes reads, as one schema. */
-export function varsOf({ recipes }: LoadedRecipe): z.ZodObject {
+export async function varsOf({ recipes }: LoadedRecipe): Promise<z.ZodObject> {
+  const { z } = await import('zod')
   return z.object(Object.assign({}, ...recipes.map((recipe) => recipe.vars.shape)) as z.ZodRawShape)
 }
 

@@ -1,11 +1,16 @@
 /** Differences as unified diffs. The only file that knows the package `diff`. */
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
+import { createRequire } from 'node:module'
+import type * as Diffs from 'diff'
 import type { Diff } from '../events.ts'
 import { clean, paint, type Look } from './text.ts'
+
+/** Loaded with the first difference that is shown. */
+let library: typeof Diffs | undefined
 
 /** The lines of a unified diff with three lines of context; titles say which side is which. */
 export function unifiedDiff({ title, before, after }: Diff, colour: boolean): string[] {
   const headers = [before === '' ? 'nothing' : title, after === '' ? 'nothing' : title] as const
+  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = (library ??= createRequire(import.meta.url)('diff') as typeof Diffs)
   const patch = createTwoFilesPatch(headers[0], headers[1], before, after, before === '' ? '' : 'is', after === '' ? '' : 'shall be', { context: 3, headerOptions: FILE_HEADERS_ONLY })
   return patch
     .trimEnd()

@@ -1,5 +1,5 @@
 /** What a task has in its hands: made anew for each attempt, from the host's run. */
-import { bindEnsure } from '../ensure/index.ts'
+import { lazyEnsure } from '../ensure/lazy.ts'
 import { TaskError } from '../errors.ts'
 import type { EventBody, Failure } from '../events.ts'
 import { bindHost, factsOf, type Become, type Connection, type Recorder } from '../host/index.ts'
@@ -43,7 +43,7 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
       return (hypervisor ??= new Hypervisor(host, String(run.vars['libvirt_uri'] ?? 'qemu:///system'), place.memory))
     },
     get ensure() {
-      return (ensure ??= bindEnsure({ host, templateDirs: options.templateDirs, projectDir: options.projectDir, variables: run.vars, signal: place.signal }))
+      return (ensure ??= lazyEnsure({ host, templateDirs: options.templateDirs, projectDir: options.projectDir, variables: run.vars, signal: place.signal }))
     },
     get vars() {
       return run.vars

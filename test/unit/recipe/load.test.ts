@@ -18,7 +18,7 @@ function write(name: string, ...lines: readonly string[]): string {
 test('a user\'s recipe is TypeScript that imports farm, wherever it stands', async () => {
   const file = write('mine.ts', "import { recipe, task, z } from 'farm'", "const greet = task('Greet', async ({ host }): Promise<void> => { await host.$`true` })", "export default recipe({ description: 'mine', hosts: 'all', vars: z.object({ word: z.string().default('hello') }), tasks: [greet] })")
   const loaded = await findRecipe(file)
-  assert.deepEqual([loaded.name, loaded.description, loaded.recipes.length, Object.keys(varsOf(loaded).shape)], ['mine', 'mine', 1, ['word']])
+  assert.deepEqual([loaded.name, loaded.description, loaded.recipes.length, Object.keys((await varsOf(loaded)).shape)], ['mine', 'mine', 1, ['word']])
 })
 
 test('errors that it throws are those that farm knows', async () => {
