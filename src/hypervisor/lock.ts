@@ -15,19 +15,24 @@ export interface HostLock extends AsyncDisposable {
  * Takes the host's lock.
  *
  * @param holder who takes it and for what, shown to whoever finds it taken.
+ * @param share asked when somebody holds it; may give something to hold in its place.
  * @throws TemporaryError `host-locked` that names the holder.
  */
-export async function lockHost(host: Host, holder: string): Promise<HostLock> {
+export async function lockHost<Share extends object = never>(host: Host, holder: string, share: (holder: string) => Share | undefined = () => undefined): Promise<HostLock | Share> {
   const input = new PassThrough()
   // The file is removed by its holder; whoever locked a file that is no longer the one at the path tries again.
   const held = host.query({ input, nothrow: true })`
 # Not in /run/lock, where anyone may put a link in the way.
-directory=/run; [ -w "$directory" ] || directory=\${XDG_RUNTIME_DIR:-/tmp}
-file=$directory/farm.lock
+file=/run/farm.lock; [ -w /run ] || file=\${XDG_RUNTIME_DIR:-/tmp}/farm-$(id -u).lock
+tries=0
 command -v flock >/dev/null || { echo "error flock (util-linux) is not installed"; exit 0; }
 while :; do
   exec 9>>"$file"
-  flock -n 9 || { echo "busy $(cat "$file")"; exit 0; }
+  if ! flock -n 9; then
+    # Whoever has just taken it writes its name next.
+    if [ ! -s "$file" ] && [ "$tries" -lt 40 ]; then tries=$((tries + 1)); sleep 0.05; continue; fi
+    echo "busy $(cat "$file")"; exit 0
+  fi
   [ "$file" -ef /proc/self/fd/9 ] && break
 done
 printf '%s\n' ${holder} >"$file"
@@ -47,6 +52,8 @@ rm -f "$file"
   if (answer !== 'held') {
     input.end()
     await held.catch(() => undefined)
+    const other = answer.startsWith('busy ') ? share(answer.slice(5)) : undefined
+    if (other !== undefined) return other
     if (!answer.startsWith('busy')) throw new TaskError('lock-failed', `the lock of ${host.name} cannot be taken: ${answer.slice(6)}`, { host: host.name })
     throw new TemporaryError('host-locked', `another farm is at work on ${host.name}: ${answer.slice(5) || 'it has not said who it is'}`, {
       host: host.name,

@@ -1,6 +1,7 @@
 /** How an author writes what shall hold: `recipe()`, `task()`, `handler()`, `block()` and their kin. */
 import type { z } from 'zod'
 import { InputError } from '../errors.ts'
+import { checkOptions } from './check.ts'
 import type { Block, Flush, Include, Recipe, Sequence, Step, StepOptions, Task, TaskContext, TaskOptions } from './types.ts'
 
 /** What a task does; what it returns can be asked for by later tasks (`resultOf`). */
@@ -17,6 +18,8 @@ export function task<Vars, Value = void>(name: string, run: TaskFunction<Vars, V
 export function task<Vars, Value = void>(name: string, options: TaskOptions<Vars, Value>, run: TaskFunction<Vars, Value>): Task<Vars, Value>
 export function task<Vars, Value>(name: string, ...rest: [TaskFunction<Vars, Value>] | [TaskOptions<Vars, Value>, TaskFunction<Vars, Value>]): Task<Vars, Value> {
   const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
+  if (typeof run !== 'function') throw new InputError('recipe-option', `task "${name}" needs a function that does its work`, { hint: 'write `task(name, async ({ host }) => { … })`' })
+  checkOptions('task', name, options)
   // Async, so that what is thrown at once is a failure like any other.
   return { kind: 'task', name, options, listen: [], run: async (context) => run(context) }
 }
@@ -31,6 +34,7 @@ export interface LoopOptions<Vars, Item, Value> extends Omit<TaskOptions<Vars, V
 
 /** A task that does one thing for each item of a list; its value is the list of what came of each. */
 export function loop<Vars, Item, Value>(name: string, options: LoopOptions<Vars, Item, Value>, each: (context: TaskContext<Vars>, item: Item, index: number) => Promise<Value> | Value): Task<Vars, Value[]> {
+  checkOptions('loop', name, options)
   const { items, when, ...rest } = options
   return task<Vars, Value[]>(name, rest, async (context) => {
     const list: unknown = await items(context)
@@ -52,9 +56,10 @@ export function notBoolean(name: string, got: unknown): InputError {
 }
 
 /** A task that runs when a change has notified it: once per host, at the end or at `flushHandlers()`, in the recipe's order. */
-export function handler<Vars, Value = void>(name: string, options: TaskOptions<Vars, Value> & { readonly listen?: readonly string[] }, run: TaskFunction<Vars, Value>): Task<Vars, Value> {
+export function handler<Vars, Value = void>(name: string, options: TaskOptions<Vars, Value> & { readonly listen?: string | readonly string[] }, run: TaskFunction<Vars, Value>): Task<Vars, Value> {
+  checkOptions('handler', name, options)
   const { listen = [], ...rest } = options
-  return { ...task<Vars, Value>(name, rest, run), listen }
+  return { ...task<Vars, Value>(name, rest, run), listen: [listen].flat() }
 }
 
 /** What a block holds beside its options. */
@@ -67,12 +72,15 @@ export interface BlockParts<Vars> {
 }
 
 /** Puts tasks together: under common options, with a rescue, with an end that is always reached. */
-export function block<Vars>(name: string, { tasks, rescue, always = [], ...options }: BlockParts<Vars> & StepOptions<Vars>): Block<Vars> {
+export function block<Vars>(name: string, parts: BlockParts<Vars> & StepOptions<Vars>): Block<Vars> {
+  checkOptions('block', name, parts)
+  const { tasks, rescue, always = [], ...options } = parts
   return { kind: 'block', name, options, tasks, rescue, always }
 }
 
 /** Steps that depend on what is found: decided on, for each host, when it is their turn. */
 export function include<Vars>(name: string, steps: Include<Vars>['steps'], options: Include<Vars>['options'] = {}): Include<Vars> {
+  checkOptions('include', name, options)
   return { kind: 'include', name, options, steps }
 }
 
@@ -97,6 +105,7 @@ export interface RecipeDefinition<Schema extends z.ZodObject> extends Partial<Om
  * Left out: `--become` and the inventory decide whether tasks run as root, hosts are free of each other, and one host's failure stops no other.
  */
 export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, never>>>(definition: RecipeDefinition<Schema>): Recipe<Schema> {
+  checkOptions('recipe', definition.description, definition)
   return {
     become: undefined,
     handlers: [],

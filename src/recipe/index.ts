@@ -1,4 +1,5 @@
 /** The authoring API and the loading of recipes. Start with types.ts, then define.ts. */
+export { checkStep } from './check.ts'
 export { block, flushHandlers, handler, include, loop, notBoolean, recipe, sequence, task, type RecipeDefinition } from './define.ts'
 export { findRecipe, listRecipes, recipeNames, varsOf, type LoadedRecipe } from './load.ts'
 export {

@@ -90,7 +90,7 @@ export type Notified = Task<never> | string
 /** What a task and a block have in common; a block's settings hold for all in it unless they say otherwise. */
 export interface StepOptions<Vars> {
   /** For `--tags` and `--skip-tags`; `always` and `never` are special. A block's are added to those of its tasks. */
-  readonly tags?: readonly string[]
+  readonly tags?: string | readonly string[]
   /** Skipped unless all hold. */
   readonly when?: Condition<Vars> | readonly Condition<Vars>[]
   /** Whether it runs as root, or as whom; the recipe decides when left out. */
@@ -149,7 +149,7 @@ export interface Block<Vars = unknown> {
 export interface Include<Vars = unknown> {
   readonly kind: 'include'
   readonly name: string
-  readonly options: StepOptions<Vars> & { readonly apply?: readonly string[] }
+  readonly options: StepOptions<Vars> & { readonly apply?: string | readonly string[] }
   steps(context: TaskContext<Vars>): readonly Step<Vars>[] | Promise<readonly Step<Vars>[]>
 }
 
@@ -177,7 +177,7 @@ export interface Recipe<Schema extends z.ZodObject = z.ZodObject> {
   /** In the order in which they run when they are notified. */
   readonly handlers: readonly Task<z.output<Schema>>[]
   /** For all tasks. */
-  readonly tags: readonly string[]
+  readonly tags: string | readonly string[]
   /** `free`: every host goes at its own pace. `lock-step`: all have ended a task before any begins the next. */
   readonly strategy: 'free' | 'lock-step'
   readonly serial: Serial | undefined

@@ -27,12 +27,16 @@ export interface Ended extends TaskResult {
 export async function attempt(task: Task, options: AttemptOptions): Promise<Ended> {
   const { retries, until, delay = 5 } = task.options
   const attempts = retries === undefined ? (until === undefined ? 1 : 3) : Math.max(0, retries) + 1
+  let changed = false
   for (let number = 1; ; number += 1) {
-    const ended = await once(task, options, number)
-    const again = number < attempts && !ended.skipped && (ended.failed || until !== undefined) && !options.signal.aborted && !(ended.error instanceof UnreachableError)
+    const last = await once(task, options, number)
+    // What an attempt changed stays changed, also when a later one finds nothing left to do.
+    changed ||= last.changed
+    const ended: Ended = { ...last, changed, outcome: last.outcome === 'ok' && changed ? 'changed' : last.outcome }
     const reason = until === undefined || ended.skipped ? undefined : await unmet(task, ended, options)
-    if (!ended.failed && reason === undefined) return ended
-    if (!again) return reason === undefined || ended.failed ? ended : { ...ended, ...failed(reason.error, task, options), attempts: number, changed: ended.changed }
+    if (reason === undefined && (!ended.failed || until !== undefined)) return ended
+    const again = number < attempts && !ended.skipped && !options.signal.aborted && !(ended.error instanceof UnreachableError)
+    if (!again) return reason === undefined || ended.failed ? ended : { ...ended, ...failed(reason.error, task, options), attempts: number, changed }
     options.emit({ type: 'retry', host: options.host, task: task.name, attempt: number, attempts, delay, message: ended.message ?? reason?.error.message ?? '' })
     await sleep(delay * 1000, undefined, { signal: options.signal }).catch(() => undefined)
   }

@@ -1,6 +1,7 @@
 /** A recipe's steps with all that they inherit, chosen by tags, each with its place in the order. */
 import { InputError } from '../errors.ts'
 import type { Block, Condition, Include, Notified, Recipe, Step, StepOptions, Task } from '../recipe/index.ts'
+import { checkStep } from '../recipe/index.ts'
 import { didYouMean } from '../suggest.ts'
 import { isChosen, type TagChoice } from './tags.ts'
 
@@ -42,6 +43,8 @@ export interface IncludeNode {
   readonly kind: 'include'
   readonly include: Include
   readonly settings: Settings
+  /** What the blocks around it say: what is included inherits that, and of the include itself nothing but `apply`. */
+  readonly outer: Settings
   readonly position: Position
   chosen: boolean
 }
@@ -67,7 +70,7 @@ export const AT_THE_END: Position = [Number.MAX_SAFE_INTEGER]
 
 /** @throws InputError `unknown-handler` for a notification that nothing listens to. */
 export function compile(recipe: Recipe, choice: TagChoice): Compiled {
-  const base: Settings = { tags: recipe.tags, when: [], notify: [], become: recipe.become, delegateTo: undefined, ignoreErrors: false, ignoreUnreachable: recipe.ignoreUnreachable, anyErrorsFatal: recipe.anyErrorsFatal, runOnce: false }
+  const base: Settings = { tags: [recipe.tags].flat(), when: [], notify: [], become: recipe.become, delegateTo: undefined, ignoreErrors: false, ignoreUnreachable: recipe.ignoreUnreachable, anyErrorsFatal: recipe.anyErrorsFatal, runOnce: false }
   const nodes = compileSteps(recipe.tasks, base, choice, [])
   const found = [...leaves(nodes)].flatMap((node) => node.settings.notify)
   // A handler that is notified as a value need not be listed.
@@ -93,9 +96,15 @@ export function handlersFor({ handlers, recipe }: Compiled, notified: Notified):
   throw new InputError('unknown-handler', `no handler of "${recipe.description}" is called "${notified}" or listens to it`, { hint: didYouMean(notified, names) ?? 'name it in `handlers` of the recipe' })
 }
 
-/** The steps of an include, which inherit what is around it save its tags. */
-export function compileIncluded(steps: readonly Step[], { include, settings, position }: IncludeNode, choice: TagChoice): Node[] {
-  return compileSteps(steps, { ...settings, tags: include.options.apply ?? [], delegateTo: settings.delegateTo, runOnce: false }, choice, position)
+/**
+ * The steps of an include, which inherit what is around it save its tags.
+ * @throws InputError for what is no step, and for notifications that nothing listens to: before the first of them runs.
+ */
+export function compileIncluded(steps: readonly Step[], { include, outer, position }: IncludeNode, compiled: Compiled): Node[] {
+  if (!Array.isArray(steps)) throw new InputError('recipe-step', `the include "${include.name}" needs a list of steps, got ${typeof steps}`)
+  const nodes = compileSteps(steps, { ...outer, tags: [include.options.apply ?? []].flat() }, compiled.choice, position)
+  for (const node of leaves(nodes)) for (const notified of node.settings.notify) handlersFor(compiled, notified)
+  return nodes
 }
 
 /** All tasks and includes, in order; those of rescues too. */
@@ -118,11 +127,12 @@ export function nameOf(node: TaskNode | IncludeNode): string {
 function compileSteps(steps: readonly Step[], inherited: Settings, choice: TagChoice, at: Position): Node[] {
   return steps.map((step, index): Node => {
     const position = [...at, index]
+    checkStep(step, index)
     if (step.kind === 'flush') return { kind: 'flush', position }
     const settings = merge(inherited, step.options as StepOptions<unknown>)
     if (step.kind === 'block') return compileBlock(step, settings, choice, position)
     const chosen = isChosen(settings.tags, choice)
-    return step.kind === 'task' ? { kind: 'task', task: step as Task, settings, position, handler: false, chosen } : { kind: 'include', include: step as Include, settings, position, chosen }
+    return step.kind === 'task' ? { kind: 'task', task: step as Task, settings, position, handler: false, chosen } : { kind: 'include', include: step as Include, settings, outer: inherited, position, chosen }
   })
 }
 
@@ -139,7 +149,7 @@ function compileBlock({ name, tasks, rescue, always }: Block, settings: Settings
 function merge(outer: Settings, options: StepOptions<unknown>): Settings {
   const list = <Item>(value: Item | readonly Item[] | undefined): readonly Item[] => (value === undefined ? [] : Array.isArray(value) ? (value as readonly Item[]) : [value as Item])
   return {
-    tags: [...new Set([...outer.tags, ...(options.tags ?? [])])],
+    tags: [...new Set([...outer.tags, ...list(options.tags)])],
     when: [...outer.when, ...list(options.when)],
     notify: [...outer.notify, ...list(options.notify)],
     become: options.become ?? outer.become,

@@ -20,19 +20,17 @@ interface Entry {
 /** Opens, shares and closes connections. */
 export class Connections {
   readonly #variables: RunVariables
-  readonly #signal: AbortSignal
   readonly #entries = new Map<string, Entry>()
   /** What scopes say of connections: every task asks. */
   readonly #read = new WeakMap<Scope, Record<string, unknown>>()
 
-  constructor(variables: RunVariables, signal: AbortSignal) {
+  constructor(variables: RunVariables) {
     this.#variables = variables
-    this.#signal = signal
   }
 
-  /** @throws UnreachableError, InputError */
-  async lease(host: string): Promise<Lease> {
-    const entry = this.#entries.get(host) ?? { opening: connect(hostSpec(host, this.#vars(host)), { signal: this.#signal }), users: 0 }
+  /** @param signal ends the connecting. @throws UnreachableError, InputError */
+  async lease(host: string, signal: AbortSignal): Promise<Lease> {
+    const entry = this.#entries.get(host) ?? { opening: connect(hostSpec(host, this.#vars(host)), { signal }), users: 0 }
     this.#entries.set(host, entry)
     entry.users += 1
     const forget = (): void => {

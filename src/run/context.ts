@@ -5,6 +5,7 @@ import type { EventBody, Failure } from '../events.ts'
 import { bindHost, factsOf, type Become, type Connection, type Recorder } from '../host/index.ts'
 import { Hypervisor, type HypervisorMemory } from '../hypervisor/index.ts'
 import { Skipped, type Notified, type Task, type TaskContext, type TaskResult } from '../recipe/index.ts'
+import { untrusted } from '../vars/index.ts'
 import type { HostRun } from './host-run.ts'
 
 /** Where and how one attempt works. */
@@ -16,6 +17,8 @@ export interface Place {
   readonly memory: HypervisorMemory
   readonly signal: AbortSignal
   readonly failure: Failure | undefined
+  /** What is set is set for all hosts: the task runs once for them. */
+  readonly forAll: boolean
 }
 
 /** Makes the context of one attempt. */
@@ -70,14 +73,14 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
     },
     async facts() {
       const facts = await factsOf(host)
-      if (!options.variables.scope(name).has('facts')) run.set({ facts })
+      run.found(facts)
       return facts
     },
     notify: (notified: Notified) => run.notify(notified),
     resultOf: <Value>(of: Task<never, Value>) => run.results.get(of as unknown as Task) as TaskResult<Value> | undefined,
-    setVariables: (values) => run.set(values),
+    setVariables: (values) => run.set(values, place.forAll),
     addHost(host, { groups = [], variables = {} } = {}) {
-      options.inventory.addHost(host, { groups, variables })
+      options.inventory.addHost(host, { groups, variables: untrusted(variables) as Record<string, unknown> })
       options.variables.forget()
     },
     addToGroup(group) {

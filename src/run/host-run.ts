@@ -2,6 +2,7 @@
 import { InterruptedError, TaskError, UnreachableError } from '../errors.ts'
 import type { EventBody, Failure, Outcome, Recap } from '../events.ts'
 import { exitCodeOf, toFailure } from '../failure.ts'
+import type { Facts } from '../host/index.ts'
 import type { Inventory } from '../inventory/index.ts'
 import type { Notified, Task, TaskResult } from '../recipe/index.ts'
 import { checkVars } from '../vars/index.ts'
@@ -11,6 +12,7 @@ import { AT_THE_END, compileIncluded, handlersFor, leaves, nameOf, type BlockNod
 import type { Connections } from './connections.ts'
 import { contextOf } from './context.ts'
 import { Site } from './site.ts'
+import type { Locks } from './locks.ts'
 import type { RunVariables } from './variables.ts'
 
 /** What all hosts of a recipe have in common. */
@@ -21,6 +23,7 @@ export interface HostRunOptions {
   readonly inventory: Inventory
   readonly variables: RunVariables
   readonly connections: Connections
+  readonly locks: Locks
   readonly check: boolean
   readonly forceHandlers: boolean
   readonly owner: string
@@ -84,6 +87,7 @@ export class HostRun {
   readonly #begun = new Set<TaskNode | IncludeNode>()
   readonly #notified = new Set<TaskNode>()
   readonly #site: Site
+  #facts: Facts | undefined
   /** For what still runs after an interruption; a second one ends the process. */
   readonly #finishing = new AbortController()
 
@@ -119,10 +123,22 @@ export class HostRun {
     for (const node of handlersFor(this.options.compiled, notified)) this.#notified.add(node)
   }
 
-  /** Sets variables of the host; the recipe's are checked anew. */
-  set(values: Readonly<Record<string, unknown>>): void {
+  /** Sets variables of the host, or of all hosts of the batch; the recipe's are checked anew. */
+  set(values: Readonly<Record<string, unknown>>, forAll: boolean): void {
+    const { variables, batch } = this.options
+    for (const host of forAll ? batch.hosts : [this.host]) variables.set(host, values)
+    this.#readVars()
+  }
+
+  /** Facts have been asked for: from now on they are a variable. */
+  found(facts: Facts): void {
+    if (this.#facts === facts) return
+    this.#facts = facts
+    this.set({ facts }, false)
+  }
+
+  #readVars(): void {
     const { variables, compiled } = this.options
-    variables.set(this.host, values)
     this.vars = checkVars(compiled.recipe.vars, variables.scope(this.host), this.host)
   }
 
@@ -163,10 +179,10 @@ export class HostRun {
     if (!node.chosen) return
     // Deciding is a task like any other: it may look at the host, fail, and be skipped.
     const decide: Task = { kind: 'task', name: node.include.name, options: {}, listen: [], run: (context) => Promise.resolve(node.include.steps(context)) }
-    await this.#task({ kind: 'task', task: decide, settings: { ...node.settings, notify: [] }, position: [...node.position, -1], handler: false, chosen: true }, around)
+    const here = await this.#task({ kind: 'task', task: decide, settings: { ...node.settings, notify: [] }, position: [...node.position, -1], handler: false, chosen: true }, around)
     this.#begun.add(node)
     const steps = this.results.get(decide)?.value as Parameters<typeof compileIncluded>[0] | undefined
-    if (steps !== undefined) await this.#walk(compileIncluded(steps, node, this.options.compiled.choice), around)
+    if (steps !== undefined && here) await this.#walk(compileIncluded(steps, node, this.options.compiled), around)
   }
 
   async #flush(at: Position, around: Around): Promise<void> {
@@ -178,26 +194,38 @@ export class HostRun {
     }
   }
 
-  async #task(node: TaskNode, around: Around): Promise<void> {
-    if (!node.chosen) return
+  /** Resolves with whether it ran here, and not on the one host that runs it for all. */
+  async #task(node: TaskNode, around: Around): Promise<boolean> {
+    if (!node.chosen) return false
     const { batch } = this.options
-    if (!around.finishing) await batch.lockStep?.arrive(this.host, node.position)
+    const together = around.finishing ? undefined : await batch.lockStep?.arrive(this.host, node.position)
     if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
-    const other = node.settings.runOnce ? await batch.once.turn(this.host, node.position) : undefined
+    const other = node.settings.runOnce ? await batch.once.turn(this.host, node.position, together) : undefined
     if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
-    this.#begun.add(node)
     if (other !== undefined) {
+      this.#begun.add(node)
       this.results.set(node.task, other.result)
       if (other.result.failed && !node.settings.ignoreErrors) throw this.#fail(node, other.result, around, false)
-      return
+      // It may have set variables of all hosts.
+      this.#readVars()
+      return false
     }
-    const { ended: result, pardon } = await batch.paced(node.task, () => this.#execute(node, around))
+    const { ended: result, pardon } = await batch.paced(node.task, async () => {
+      // The wait for room may have been long.
+      if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
+      this.#begun.add(node)
+      const done = await this.#execute(node, around)
+      // At once, so that nobody who waits for room begins after it.
+      if (done.ended.failed && done.pardon === undefined) batch.fail(this.host, node.settings.anyErrorsFatal)
+      return done
+    })
     this.results.set(node.task, result)
     if (node.settings.runOnce) batch.once.done(node.position, { host: this.host, result })
     this.#counts[pardon ?? result.outcome] += 1
     if (result.failed && pardon === undefined) this.#codes.push(exitCodeOf(result.error))
     if (result.failed && pardon !== 'ignored') throw this.#fail(node, result, around, true)
-    if (result.changed) for (const notified of node.settings.notify) this.notify(notified)
+    if (result.changed && !result.failed) for (const notified of node.settings.notify) this.notify(notified)
+    return true
   }
 
   /** Runs a task and tells of it. */
@@ -212,16 +240,16 @@ export class HostRun {
     let ended: Ended
     try {
       if (delegated instanceof Error) throw delegated
-      const connection = await this.#site.open(at)
-      const place = { at, connection, become: this.options.connections.become(at, settings.become), memory: this.#site.memory(at), failure: around.failure }
+      const connection = await this.#site.open(at, signal)
+      const place = { at, connection, become: this.options.connections.become(at, settings.become), memory: this.#site.memory(at), failure: around.failure, forAll: settings.runOnce }
       const context = (own: AbortSignal): ReturnType<typeof contextOf> => contextOf(this, task, { ...place, signal: own })
       const unmet = settings.when.length === 0 ? undefined : await conditionUnmet(task.name, settings.when, context(signal).context)
       ended = unmet === undefined ? await attempt(task, { host: this.host, signal, context, emit }) : { ...NOTHING, outcome: 'skipped', skipped: true, message: unmet }
-      if (ended.outcome === 'unreachable') this.#site.drop(at)
     } catch (error) {
       const failure = toFailure(error, this.host, task.name)
       ended = { ...NOTHING, outcome: error instanceof UnreachableError ? 'unreachable' : 'failed', failed: true, failure, message: failure.message, error }
     }
+    if (ended.outcome === 'unreachable') this.#site.drop(at)
     const pardon = this.#pardon(node, ended, around)
     emit({
       type: 'task-end', host: this.host, task: task.name, outcome: ended.outcome, seconds: (performance.now() - started) / 1000,
@@ -242,7 +270,7 @@ export class HostRun {
     const { batch } = this.options
     const unreachable = outcome === 'unreachable'
     const rescued = around.rescuable && !unreachable && !this.#mustStop(around)
-    if (!rescued) batch.fail(this.host, settings.anyErrorsFatal)
+    if (!rescued && !own) batch.fail(this.host, settings.anyErrorsFatal)
     if (!rescued && !own) this.options.emit({ type: 'note', level: 'warning', host: this.host, message: `ends here: "${task.name}", which one host runs for all, has failed` })
     return new Broken(failure ?? { code: outcome, message: outcome }, unreachable && own)
   }

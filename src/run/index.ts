@@ -2,6 +2,7 @@
  * Recipes over hosts. Start here, then plan.ts (what would be done), host-run.ts (one recipe on one host), attempt.ts (one task).
  */
 import { hostname, userInfo } from 'node:os'
+import { FarmError } from '../errors.ts'
 import type { EventBody, Recap } from '../events.ts'
 import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
 import { packaged } from '../paths.ts'
@@ -12,6 +13,7 @@ import { batchesOf } from './batches.ts'
 import { leaves, nameOf, type Compiled } from './compile.ts'
 import { Connections } from './connections.ts'
 import { HostRun, type HostRunResult } from './host-run.ts'
+import { Locks } from './locks.ts'
 import { checkHosts, compileAll, hostsOf, type BadHost } from './plan.ts'
 import type { RunOptions } from './types.ts'
 import { RunVariables } from './variables.ts'
@@ -42,6 +44,10 @@ class Run {
   readonly #undone: Record<string, readonly string[]> = {}
   readonly #codes = new Set<number>()
   readonly #failed = new Set<string>()
+  /** Whether anything was, or would be, changed; also by a task that failed in the end. */
+  #changed = false
+  /** Hosts in the order of the inventory, which is not that in which they end. */
+  #order: readonly string[] = []
 
   constructor(options: RunOptions, compiled: readonly Compiled[]) {
     this.#options = options
@@ -52,16 +58,23 @@ class Run {
   async run(planned: readonly (readonly string[])[]): Promise<number> {
     const { name, run, check } = this.#options
     const hosts = [...new Set(planned.flat())]
+    this.#order = hosts
     this.#emit({ type: 'run-start', version: 1, run, recipe: name, hosts, tasks: this.#compiled.flatMap(plannedNames), check })
     const checked = []
     for (const [index, { recipe }] of this.#compiled.entries()) checked.push(await checkHosts(recipe, planned[index] ?? [], this.#variables))
-    const bad = checked.flatMap((one) => one.bad)
+    // What a later recipe misses may be set by an earlier one: it is checked again when it is its turn.
+    const bad = checked.flatMap((one, index) => (index === 0 ? one.bad : one.bad.filter(({ error }) => !isMissing(error))))
     if (bad.length > 0) {
       this.#refused(bad)
       return this.#end()
     }
     for (const message of strangers(this.#options)) this.#emit({ type: 'note', level: 'warning', message })
-    for (const [index, compiled] of this.#compiled.entries()) if (!(await this.#recipe(compiled, index === 0, checked[index]?.ready ?? new Map()))) break
+    try {
+      for (const [index, compiled] of this.#compiled.entries()) if (!(await this.#recipe(compiled, index === 0, checked[index]?.ready ?? new Map()))) break
+    } catch (error) {
+      this.#codes.add(exitCodeOf(error))
+      this.#emit({ type: 'failure', failure: toFailure(error) })
+    }
     return this.#end()
   }
 
@@ -98,11 +111,11 @@ class Run {
   async #batch(compiled: Compiled, hosts: readonly string[], ready: Ready): Promise<boolean> {
     const { signal, forks, projectDir } = this.#options
     const batch = new Batch(compiled.recipe, hosts, forks)
-    const connections = new Connections(this.#variables, signal)
+    const connections = new Connections(this.#variables)
     const open = (): void => batch.lockStep?.open()
     signal.addEventListener('abort', open)
     const shared = {
-      recipeName: this.#options.name, compiled, batch, inventory: this.#options.inventory, variables: this.#variables, connections,
+      recipeName: this.#options.name, compiled, batch, inventory: this.#options.inventory, variables: this.#variables, connections, locks: new Locks(),
       check: this.#options.check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir,
       templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
       again: this.#options.again ?? ((command: string) => `farm ${command}`),
@@ -136,13 +149,13 @@ class Run {
 
   #end(): number {
     const { check, signal } = this.#options
-    const changed = Object.values(this.#recap).some((recap) => recap.changed > 0)
-    const exitCode = overallExitCode(this.#codes, { check, changed, interrupted: signal })
-    this.#emit({ type: 'run-end', recap: this.#recap, exitCode, seconds: (performance.now() - this.#started) / 1000, undone: this.#undone })
+    const exitCode = overallExitCode(this.#codes, { check, changed: this.#changed, interrupted: signal })
+    this.#emit({ type: 'run-end', recap: inOrder(this.#recap, this.#order), exitCode, seconds: (performance.now() - this.#started) / 1000, undone: inOrder(this.#undone, this.#order) })
     return exitCode
   }
 
   #emit(event: EventBody): void {
+    if (event.type === 'change') this.#changed = true
     this.#options.sink({ time: Date.now(), ...event })
   }
 }
@@ -150,6 +163,17 @@ class Run {
 /** Names of the tasks that a recipe is to run, rescues left out. */
 function plannedNames({ nodes }: Compiled): string[] {
   return [...leaves(nodes, false)].filter((node) => node.chosen).map(nameOf)
+}
+
+/** The same record, its known keys first and in their order. */
+function inOrder<Value>(record: Readonly<Record<string, Value>>, order: readonly string[]): Record<string, Value> {
+  const known = order.filter((key) => Object.hasOwn(record, key))
+  return Object.fromEntries([...new Set([...known, ...Object.keys(record)])].map((key) => [key, record[key] as Value]))
+}
+
+/** True for variables that are not there at all, as opposed to those that are wrong. */
+function isMissing(error: unknown): boolean {
+  return error instanceof FarmError && (error.code === 'undefined-variable' || [error.message, ...error.details].some((line) => line.includes(': not set, expected ')))
 }
 
 /** Extra variables that no recipe knows although they look like one that it does: most likely mistyped. */

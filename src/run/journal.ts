@@ -11,8 +11,12 @@ import { stateDir } from '../paths.ts'
 
 /** Journals are kept of so many runs. */
 const MOST_RUNS = 100
-/** Text is written in pieces of about this many characters, and at the latest after so many milliseconds while events come. */
+/** Text is written in pieces of about this many bytes, and at the latest after so many milliseconds while events come. */
 const PIECE = 65_536
+/** Bytes that wait at most: room for a piece and for a long event behind it. */
+const ROOM = 4 * PIECE
+/** No character of a JavaScript string takes more bytes in UTF-8 for each of its units. */
+const WIDEST = 3
 const PATIENCE = 200
 /** A command line is not longer than this. */
 const LONGEST_HEADER = 4 * 1024 * 1024
@@ -84,7 +88,8 @@ export function isUnderWay({ pid, birth }: Pick<JournalHeader, 'pid' | 'birth'>)
 export class Journal {
   readonly #complain: (message: string) => void
   #file: number | undefined
-  #waiting: string[] = []
+  /** What waits, as bytes. One buffer for the whole run: pieces that come and go leave the heap in shreds. */
+  readonly #waiting = Buffer.allocUnsafeSlow(ROOM)
   #size = 0
   #written = performance.now()
   #timer: NodeJS.Timeout | undefined
@@ -124,23 +129,26 @@ export class Journal {
   }
 
   #add(line: JournalHeader | Event): void {
-    const text = JSON.stringify(line)
-    this.#waiting.push(text)
-    this.#size += text.length
+    const text = `${JSON.stringify(line)}\n`
+    if (this.#size + text.length * WIDEST > ROOM) this.#flush()
+    if (text.length * WIDEST > ROOM) this.#try(() => { this.#write(Buffer.from(text)) })
+    else this.#size += this.#waiting.write(text, this.#size)
   }
 
   readonly #flush = (): void => {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const file = this.#file
-    if (file === undefined || this.#waiting.length === 0) return
-    const text = Buffer.from(`${this.#waiting.join('\n')}\n`)
-    this.#waiting = []
+    const waiting = this.#waiting.subarray(0, this.#size)
     this.#size = 0
+    if (waiting.length === 0) return
     this.#written = performance.now()
-    this.#try(() => {
-      for (let done = 0; done < text.length;) done += writeSync(file, text, done)
-    })
+    this.#try(() => { this.#write(waiting) })
+  }
+
+  #write(bytes: Buffer): void {
+    const file = this.#file
+    if (file === undefined) return
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done)
   }
 
   #try(work: () => void): void {

@@ -28,16 +28,16 @@ export class Semaphore {
 /** Where all hosts of a batch meet before each task; those at the earliest one go on together. */
 export class LockStep {
   readonly #walking: Set<string>
-  readonly #waiting = new Map<string, { readonly position: Position; readonly go: () => void }>()
+  readonly #waiting = new Map<string, { readonly position: Position; readonly go: (together: readonly string[]) => void }>()
   #open = false
 
   constructor(hosts: readonly string[]) {
     this.#walking = new Set(hosts)
   }
 
-  /** Waits until every host has come here, gone past, or left. */
-  arrive(host: string, position: Position): Promise<void> {
-    if (this.#open || !this.#walking.has(host)) return Promise.resolve()
+  /** Waits until every host has come here, gone past, or left. Resolves with the hosts that go on together; undefined when nobody waits any more. */
+  arrive(host: string, position: Position): Promise<readonly string[] | undefined> {
+    if (this.#open || !this.#walking.has(host)) return Promise.resolve(undefined)
     return new Promise((go) => {
       this.#waiting.set(host, { position, go })
       this.#release()
@@ -53,7 +53,7 @@ export class LockStep {
   /** From now on nobody waits. */
   open(): void {
     this.#open = true
-    for (const { go } of this.#waiting.values()) go()
+    for (const { go } of this.#waiting.values()) go([])
     this.#waiting.clear()
   }
 
@@ -61,10 +61,11 @@ export class LockStep {
     if (this.#waiting.size === 0 || this.#waiting.size < this.#walking.size) return
     const all = [...this.#waiting]
     const first = all.map(([, { position }]) => position).reduce((least, position) => (compare(position, least) < 0 ? position : least))
-    for (const [host, { position, go }] of all) {
-      if (compare(position, first) !== 0) continue
+    const next = all.filter(([, { position }]) => compare(position, first) === 0)
+    const together = next.map(([host]) => host)
+    for (const [host, { go }] of next) {
       this.#waiting.delete(host)
-      go()
+      go(together)
     }
   }
 }
@@ -93,10 +94,14 @@ export class OnceForAll {
     this.#hosts = [...hosts]
   }
 
-  /** Resolves with the result of the host that ran it, or undefined when the asking host is the one to run it. */
-  async turn(host: string, position: Position): Promise<OnceResult | undefined> {
+  /**
+   * Resolves with the result of the host that ran it, or undefined when the asking host is the one to run it.
+   * @param among the hosts that may come here at all; the first of them that is left runs it
+   */
+  async turn(host: string, position: Position, among?: readonly string[]): Promise<OnceResult | undefined> {
     const key = position.join('.')
-    while (!this.#results.has(key) && this.#hosts.includes(host) && this.#hosts[0] !== host) {
+    const first = (): string | undefined => this.#hosts.find((other) => among === undefined || among.includes(other))
+    while (!this.#results.has(key) && this.#hosts.includes(host) && first() !== host) {
       await new Promise<void>((resolve) => {
         const waiting = this.#waiting.get(key) ?? new Map<string, () => void>()
         this.#waiting.set(key, waiting.set(host, resolve))

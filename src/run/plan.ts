@@ -3,6 +3,7 @@ import { FarmError, InputError, UsageError } from '../errors.ts'
 import type { Recipe } from '../recipe/index.ts'
 import { didYouMean } from '../suggest.ts'
 import { checkVars, type Scope } from '../vars/index.ts'
+import { batchesOf } from './batches.ts'
 import { compile, leaves, nameOf, type Compiled, type Node } from './compile.ts'
 import { SPECIAL_TAGS } from './tags.ts'
 import type { Plan, PlanOptions, PlannedTask } from './types.ts'
@@ -17,6 +18,7 @@ export interface BadHost {
 /** Compiles the recipes, with tags and the first task chosen. @throws UsageError, InputError */
 export function compileAll({ recipes, tags, skipTags, startAt, allowUnknownTags }: PlanOptions): Compiled[] {
   const choice = { only: tags, skip: skipTags }
+  for (const { serial } of recipes) batchesOf(['any'], serial)
   const compiled = recipes.map((recipe) => compile(recipe, choice))
   const known = knownTags(compiled)
   const unknown = allowUnknownTags ? undefined : [...tags, ...skipTags].find((tag) => !known.includes(tag) && !SPECIAL_TAGS.includes(tag))
@@ -30,7 +32,7 @@ export function compileAll({ recipes, tags, skipTags, startAt, allowUnknownTags 
 /** All tags of all tasks, sorted, without the special ones. */
 export function knownTags(compiled: readonly Compiled[]): string[] {
   // What an include brings is not known yet, but the tags that it gives are.
-  const all = compiled.flatMap(({ nodes }) => [...leaves(nodes)].flatMap((node) => [...node.settings.tags, ...(node.kind === 'include' ? (node.include.options.apply ?? []) : [])]))
+  const all = compiled.flatMap(({ nodes }) => [...leaves(nodes)].flatMap((node) => [...node.settings.tags, ...(node.kind === 'include' ? [node.include.options.apply ?? []].flat() : [])]))
   return [...new Set(all)].filter((tag) => !SPECIAL_TAGS.includes(tag)).sort()
 }
 

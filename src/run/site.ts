@@ -1,6 +1,6 @@
 /** Where one host's tasks work: its own connection and those of the hosts that tasks are delegated to, and the host's lock. */
 import { bindHost, type Connection } from '../host/index.ts'
-import { lockHost, type HypervisorMemory } from '../hypervisor/index.ts'
+import type { HypervisorMemory } from '../hypervisor/index.ts'
 import type { Lease } from './connections.ts'
 import type { HostRunOptions } from './host-run.ts'
 
@@ -17,10 +17,10 @@ export class Site {
     this.#options = options
   }
 
-  /** A connection to a host; the run's own host is locked when it is first worked on. @throws UnreachableError, TemporaryError */
-  async open(host: string): Promise<Connection> {
+  /** A connection to a host; the run's own host is locked when it is first worked on. `signal` ends the connecting. @throws UnreachableError, TemporaryError */
+  async open(host: string, signal: AbortSignal): Promise<Connection> {
     let lease = this.#leases.get(host)
-    if (lease === undefined) this.#leases.set(host, (lease = await this.#options.connections.lease(host)))
+    if (lease === undefined) this.#leases.set(host, (lease = await this.#options.connections.lease(host, signal)))
     if (host === this.#host) await this.#takeLock(lease.connection)
     return lease.connection
   }
@@ -31,6 +31,10 @@ export class Site {
     this.#leases.delete(host)
     lease?.broken()
     void lease?.release()
+    if (host !== this.#host) return
+    // It went with the connection: the next one takes it anew, or finds that somebody else has it.
+    void this.#lock?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+    this.#lock = undefined
   }
 
   /** What is remembered of a hypervisor while the recipe runs. */
@@ -53,6 +57,6 @@ export class Site {
     const become = connections.become(this.#host, compiled.recipe.become)
     const silent = { check: true, changed: () => undefined, output: () => undefined }
     const host = bindHost(connection, { name: this.#host, recorder: silent, ...(become && { become }) })
-    this.#lock = await lockHost(host, `${owner} (pid ${process.pid}) since ${new Date().toISOString().slice(0, 19)}Z, farm run ${recipeName}`)
+    this.#lock = await this.#options.locks.take(host, `${owner} (pid ${process.pid}) since ${new Date().toISOString()}, farm run ${recipeName} on ${this.#host}`)
   }
 }

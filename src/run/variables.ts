@@ -2,7 +2,7 @@
 import { FarmError, TaskError } from '../errors.ts'
 import { scopeFor, type Inventory } from '../inventory/index.ts'
 import type { Variables } from '../recipe/index.ts'
-import { layerOf, type Layer, type OtherHosts, type Scope } from '../vars/index.ts'
+import { layerOf, untrusted, type Layer, type OtherHosts, type Scope } from '../vars/index.ts'
 
 /** Reads, and remembers what tasks set. */
 export class RunVariables {
@@ -25,7 +25,7 @@ export class RunVariables {
     let scope = this.#scopes.get(host)
     if (scope === undefined) {
       const set = this.#set.get(host)
-      const above = set === undefined ? [] : [layerOf('set by a task', set)]
+      const above = set === undefined ? [] : [layerOf('set by a task', untrusted(set) as Record<string, unknown>)]
       this.#scopes.set(host, (scope = scopeFor(this.#inventory, host, { defaults: this.#defaults, above, extra: this.#extra, others: this.#others })))
     }
     return scope

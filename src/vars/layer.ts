@@ -62,6 +62,16 @@ export function emptyRecord<T = unknown>(): Record<string, T> {
   return Object.create(null) as Record<string, T>
 }
 
+/** The value with every text in it marked unsafe: what comes from a host, or from a program, is never a template. */
+export function untrusted(value: unknown): unknown {
+  if (typeof value === 'string') return new Unsafe(value)
+  if (Array.isArray(value)) return value.map(untrusted)
+  if (!isMap(value)) return value
+  const result = emptyRecord()
+  for (const [key, item] of Object.entries(value)) result[key] = untrusted(item)
+  return result
+}
+
 /** True for maps as YAML and JSON make them: not a list, not text with a tag. */
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tagged)

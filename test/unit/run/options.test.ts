@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
 import { TaskError } from '../../../src/errors.ts'
-import { block, loop, recipe, task, type TaskOptions, type TaskResult } from '../../../src/recipe/index.ts'
+import { block, handler, include, loop, recipe, task, type TaskOptions, type TaskResult } from '../../../src/recipe/index.ts'
 import { dir, run, simple, Words } from './rig.ts'
 
 describe('a condition', () => {
@@ -194,4 +194,85 @@ test('a pattern whose group is empty is skipped with a notice; an unknown one is
   assert.equal(code, 0)
   assert.ok(events.some((event) => event.type === 'note' && /no host matches "web"/.test(event.message)))
   await assert.rejects(run(recipe({ description: 'nobody', hosts: 'wbe', tasks: [] }) as never, { hosts: 'a\n[web]\n' }), { exitCode: 65 })
+})
+
+describe('what comes from a host', () => {
+  const TEMPLATE = '{{env "HOME"}}'
+  test('is never a template: neither as a variable that a task sets nor as one of a host that it adds', async () => {
+    const seen: unknown[] = []
+    const sets = task<unknown>('set', ({ setVariables, addHost }) => {
+      setVariables({ said: TEMPLATE, deep: [{ said: TEMPLATE }] })
+      addHost('new', { variables: { said: TEMPLATE } })
+    })
+    await run(simple([sets, task<unknown>('see', ({ variables }) => void seen.push(variables.get('said'), variables.get('deep'), variables.of('new').get('said')))]))
+    assert.deepEqual(seen, [TEMPLATE, [{ said: TEMPLATE }], TEMPLATE])
+  })
+})
+
+test('what a task that runs once sets is set for all hosts, and checked', async () => {
+  const seen: string[] = []
+  const vars = z.object({ leader: z.string().default('nobody') })
+  await run(simple([task<unknown>('elect', { runOnce: true }, ({ inventoryHost, setVariables }) => setVariables({ leader: inventoryHost })), task<{ readonly leader: string }>('see', ({ inventoryHost, vars: { leader } }) => void seen.push(`${inventoryHost} ${leader}`))], { vars }), { hosts: ['a', 'b'] })
+  assert.deepEqual(seen.toSorted(), ['a a', 'b a'])
+})
+
+test('a variable that one recipe sets may be required by the next; one that is wrong is refused before anything runs', async () => {
+  const words = new Words()
+  const sets = simple([words.task('one'), task<unknown>('set', ({ setVariables }) => setVariables({ token: 'x' }))])
+  const needs = (type: z.ZodObject): ReturnType<typeof simple> => simple([words.task('two')], { vars: type })
+  assert.equal((await run([sets, needs(z.object({ token: z.string() }))])).code, 0)
+  assert.equal((await run([sets, needs(z.object({ other: z.string() }))])).code, 65)
+  assert.equal(words.text, 'one two one')
+  assert.equal((await run([sets, needs(z.object({ count: z.number() }))], { extra: ['count=many'] })).code, 65)
+  assert.equal(words.text, 'one two one')
+})
+
+test('what a failed attempt changed counts, also when the next one finds nothing left to do', async () => {
+  const words = new Words()
+  let tries = 0
+  const one = task<unknown>('one', { retries: 1, delay: 0, notify: handler('h', {}, () => void words.list.push('h')) }, async ({ host }) => {
+    if (++tries > 1) return
+    await host.$`:`
+    throw new TaskError('not-yet', 'not yet')
+  })
+  const { ends } = await run(simple([one]))
+  assert.deepEqual([ends, words.text], [['a one changed', 'a h ok'], 'h'])
+})
+
+test('until ends the attempts also when they fail', async () => {
+  let tries = 0
+  const { code } = await run(simple([task<unknown>('one', { retries: 5, delay: 0, until: ({ failed }) => failed }, () => {
+    tries += 1
+    throw new TaskError('broken', 'broken')
+  })]))
+  assert.deepEqual([code, tries], [2, 1])
+})
+
+test('in a check, what an ignored failure would have changed is a change', async () => {
+  const { code } = await run(simple([task<unknown>('one', { ignoreErrors: true }, async ({ host }) => {
+    await host.$`:`
+    throw new TaskError('broken', 'broken')
+  })]), { check: true })
+  assert.equal(code, 3)
+})
+
+describe('an include', () => {
+  test('inherits from the blocks around it, not from itself: its own condition is judged once', async () => {
+    const words = new Words()
+    let wanted = true
+    const first = task<unknown>('first', () => { wanted = false; words.list.push('first') })
+    await run(simple([include('more', () => [first, words.task('second')], { when: () => wanted })]))
+    assert.equal(words.text, 'first second')
+  })
+  test('that runs once does so with all that is in it', async () => {
+    const words = new Words()
+    await run(simple([include('more', () => [words.task('in')], { runOnce: true }), words.task('after')]), { hosts: ['a', 'b'] })
+    assert.deepEqual(words.list.toSorted(), ['after', 'after', 'in'])
+  })
+  test('that gives no list, or notifies nobody, is an error before anything of it runs', async () => {
+    const words = new Words()
+    assert.equal((await run(simple([include('more', () => 'text' as never)]))).code, 65)
+    const { code } = await run(simple([include('more', () => [words.task('one', { changes: true }), words.task('two', { notify: 'nosuch' })])]))
+    assert.deepEqual([code, words.text], [65, ''])
+  })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { batchesOf } from '../../../src/run/batches.ts'
-import { flushHandlers, handler, task, type Serial, type Task } from '../../../src/recipe/index.ts'
+import { flushHandlers, handler, include, task, type Serial, type Task } from '../../../src/recipe/index.ts'
 import { run, simple, Words } from './rig.ts'
 
 describe('serial cuts hosts into batches', () => {
@@ -109,4 +109,44 @@ describe('what runs once', () => {
     const { ends } = await run(simple([words.task('1', { runOnce: true })], { serial: 2 }), { hosts: ['a', 'b', 'c'] })
     assert.deepEqual(ends, ['a 1 ok', 'c 1 ok'])
   })
+})
+
+describe('in lock-step, what runs once does not wait for a host that never comes there', () => {
+  for (const strategy of ['free', 'lock-step'] as const) {
+    test(`an include that leaves the first host out (${strategy})`, async () => {
+      const words = new Words()
+      const { ends } = await run(simple([include('more', () => [words.task('once', { runOnce: true })], { when: ({ inventoryHost }) => inventoryHost !== 'a' }), words.task('after')], { strategy }), { hosts: ['a', 'b', 'c'] })
+      assert.deepEqual(ends.filter((end) => end.includes('once')), ['b once ok'])
+    })
+    test(`a handler that only the second host has been notified of (${strategy})`, async () => {
+      const words = new Words()
+      const h = handler<unknown>('h', { runOnce: true }, () => {})
+      const { ends } = await run(simple([task<unknown>('one', { notify: h }, async ({ host, inventoryHost }) => { if (inventoryHost === 'b') await host.$`:` }), flushHandlers(), words.task('after')], { strategy }), { hosts: ['a', 'b'] })
+      assert.deepEqual(ends.filter((end) => end.includes(' h ')), ['b h ok'])
+    })
+  }
+})
+
+test('a task that waited for its turn does not begin once the run has to stop', async () => {
+  const words = new Words()
+  await run(simple([words.task('one', { throttle: 1, fails: true })], { anyErrorsFatal: true }), { hosts: ['a', 'b', 'c'] })
+  assert.equal(words.text, 'one')
+})
+
+test('several names of one machine share its lock within a run', async () => {
+  const words = new Words()
+  const { code, ends } = await run(simple([words.task('one')], { lock: true }), { hosts: ['a', 'b', 'c'] })
+  assert.deepEqual([code, ends.length], [0, 3])
+})
+
+test('a wrong serial is an error before the first recipe runs', async () => {
+  const words = new Words()
+  await assert.rejects(run([simple([words.task('one')]), simple([words.task('two')], { serial: 1.5 })]), { code: 'serial', exitCode: 65 })
+  assert.equal(words.text, '')
+})
+
+test('hosts stand in the order of the inventory at the end, whoever was first', async () => {
+  const { events } = await run(simple([task<unknown>('one', ({ inventoryHost }) => new Promise((resolve) => void (inventoryHost === 'b' ? setImmediate(() => setImmediate(resolve)) : resolve())))]), { hosts: ['b', 'a'] })
+  const end = events.at(-1)
+  assert.deepEqual(end?.type === 'run-end' && Object.keys(end.recap), ['b', 'a'])
 })
