@@ -35,6 +35,8 @@ export interface Failure {
   readonly step?: string | undefined
   readonly location?: Location | undefined
   readonly details?: readonly string[] | undefined
+  /** Of an unexpected error: its stack, line by line, the error itself first. */
+  readonly stack?: readonly string[] | undefined
 }
 
 /** Counts of outcomes of one host. */

@@ -1,8 +1,14 @@
 /** Errors as the event stream carries them, and the exit code that a run's failures add up to. */
-import { EXIT, FarmError, InterruptedError } from './errors.ts'
+import { sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { EXIT, FarmError, InterruptedError, type Location } from './errors.ts'
 import type { Failure } from './events.ts'
+import { packaged } from './paths.ts'
 
-/** Turns whatever was thrown into a failure. Unexpected errors get the code `unexpected`. */
+/** Code that is not the user's: farm's own, and what it depends on. */
+const OURS = [packaged('src'), packaged('dist', 'src'), packaged('bin')].map((dir) => dir + sep)
+
+/** Turns whatever was thrown into a failure. Unexpected errors get the code `unexpected`, and the place in the user's code that they came through. */
 export function toFailure(error: unknown, host?: string, step?: string): Failure {
   if (error instanceof FarmError) {
     return {
@@ -16,7 +22,19 @@ export function toFailure(error: unknown, host?: string, step?: string): Failure
     }
   }
   const message = error instanceof Error ? error.message : String(error)
-  return { code: 'unexpected', message: `unexpected error: ${message}`, host, step, hint: 'this is a defect of farm or of a recipe; FARM_DEBUG=1 shows where it is' }
+  const stack = error instanceof Error ? error.stack?.split('\n') : undefined
+  return { code: 'unexpected', message: `unexpected error: ${message}`, host, step, location: placeIn(stack ?? []), hint: 'this is a defect of farm or of a recipe; FARM_DEBUG=1 shows the stack', stack }
+}
+
+/** The first frame of a stack that lies in code of the user's; undefined when there is none. */
+function placeIn(stack: readonly string[]): Location | undefined {
+  for (const frame of stack) {
+    // V8's frames: `    at name (file:line:column)`, or without the name; modules have file: addresses.
+    const [, place = '', line, column] = /^ +at (?:.*\()?((?:file:\/\/)?\/.*):(\d+):(\d+)\)?$/.exec(frame) ?? []
+    const file = place.startsWith('file:') ? fileURLToPath(place) : place
+    if (file !== '' && !file.includes('/node_modules/') && !OURS.some((dir) => file.startsWith(dir))) return { file, line: Number(line), column: Number(column) }
+  }
+  return undefined
 }
 
 /** The exit code that an error asks for. */

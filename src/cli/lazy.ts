@@ -13,6 +13,11 @@ export function loadJournal(): Promise<typeof import('../run/journal.ts')> {
   return import('../run/journal.ts')
 }
 
+/** What `--extra-vars` means, without the other ways to come by variables. */
+export function loadExtraVars(): Promise<typeof import('../vars/extra.ts')> {
+  return import('../vars/extra.ts')
+}
+
 /** Reading journals, in the same way. */
 export function loadHistory(): Promise<typeof import('../run/history.ts')> {
   return import('../run/history.ts')

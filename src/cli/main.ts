@@ -54,7 +54,7 @@ async function dispatch(argv: readonly string[], io: Io, engine: Engine): Promis
   checkWords(command, parsed.words, parsed.rest)
   const print = (...lines: readonly string[]): void => { io.stdout.write(lines.map((line) => `${mask(line)}\n`).join('')) }
   const context = {
-    options: { ...parsed.options, verbose: parsed.options.verbose + options.verbose },
+    options: { ...parsed.options, verbose: Math.max(parsed.options.verbose + options.verbose, isDebugging(io) ? 2 : 0) },
     words: parsed.words,
     rest: parsed.rest,
     argv,
@@ -87,12 +87,14 @@ function checkWords({ name, usage, words: bounds = [0, 0], ownWords, ownRest = f
 /** Tells people what went wrong. An unexpected error is a defect of farm: its stack is shown to those who ask for it. */
 function tell(error: unknown, argv: readonly string[], io: Io): void {
   const colour = wantsColour(io.env, io.stderr)
-  const lines = formatFailure(masked(toFailure(error)), { colour })
-  if (!(error instanceof FarmError)) {
-    const debug = (io.env['FARM_DEBUG'] ?? '') !== '' || argv.some((word) => /^-v{2,}$/u.test(word)) || argv.filter((word) => word === '-v' || word === '--verbose').length > 1
-    if (debug && error instanceof Error) lines.push(...mask(error.stack ?? '').split('\n').map((line) => `  ${line}`))
-  }
-  io.stderr.write(`${lines.join('\n')}\n`)
+  // What is wrong may be the arguments themselves: they are not parsed here.
+  const verbose = argv.some((word) => /^-v{2,}$/u.test(word)) || argv.filter((word) => word === '-v' || word === '--verbose').length > 1
+  io.stderr.write(`${formatFailure(masked(toFailure(error)), { colour, stack: verbose || isDebugging(io) }).join('\n')}\n`)
+}
+
+/** FARM_DEBUG is as good as `-vv`. */
+function isDebugging({ env }: Io): boolean {
+  return (env['FARM_DEBUG'] ?? '') !== ''
 }
 
 /** Nobody reads any more (`farm list | head -1` closes the pipe, a terminal hangs up): no error, and no reason to leave work half done. */

@@ -25,5 +25,5 @@ export function oneCommand({ words, pattern, timeout }: OneCommand): Recipe {
       if (exitCode !== 0) fail(exitCode === null ? `ended by ${signal ?? 'a signal'}` : `exit code ${exitCode}`)
     })
   })
-  return recipe({ description: words.join(' '), hosts: pattern, become: undefined, lock: false, tasks: [run] })
+  return recipe({ description: 'the command', hosts: pattern, become: undefined, lock: false, tasks: [run] })
 }

@@ -71,10 +71,7 @@ export function connectionDefaults(options: Request['options']): Readonly<Record
 async function askAll(options: Request['options'], reachesHosts: boolean, io: Io): Promise<{ readonly vault: VaultKeys | undefined; readonly hosts: Readonly<Record<string, string>> }> {
   const login = reachesHosts && options['ask-pass'] === true
   const become = reachesHosts && options['ask-become-pass'] === true
-  const ids = (options['vault-id'] ?? []).map((text) => {
-    const at = text.indexOf('@')
-    return { id: at < 1 ? undefined : text.slice(0, at), source: text.slice(at + 1) }
-  })
+  const ids = (options['vault-id'] ?? []).map(parseVaultId)
   const prompts = [...(options['ask-vault-pass'] === true ? [undefined] : []), ...ids.filter(({ source }) => source === 'prompt').map(({ id }) => id)]
   const questions: Question[] = [
     ...prompts.map((id) => ({ text: id === undefined ? 'Vault password' : `Vault password (${id})`, option: id === undefined ? '-J' : '--vault-id' })),
@@ -91,6 +88,12 @@ async function askAll(options: Request['options'], reachesHosts: boolean, io: Io
       ...(become ? { ansible_become_password: answers.shift() ?? '' } : {}),
     },
   }
+}
+
+/** Splits `dev@file`, `dev@prompt`, `@prompt` or `file`, as `--vault-id` takes them. */
+export function parseVaultId(text: string): { readonly id: string | undefined; readonly source: string } {
+  const at = text.indexOf('@')
+  return { id: at < 1 ? undefined : text.slice(0, at), source: text.slice(at + 1) }
 }
 
 function warnOn({ stderr, env }: Io): (warning: string) => void {

@@ -6,7 +6,7 @@ import { withoutSecrets, type Report } from '../report/index.ts'
 import type { Journal } from '../run/journal.ts'
 import { MASK, masked } from '../secrets.ts'
 import type { CommandContext } from './command.ts'
-import { loadJournal } from './lazy.ts'
+import { loadExtraVars, loadJournal } from './lazy.ts'
 import { version } from './version.ts'
 
 /** What a command works with while its report is shown. */
@@ -19,14 +19,14 @@ export interface Session {
 }
 
 /** What a session needs of a command's context. */
-type Context = Pick<CommandContext, 'argv' | 'io'>
+type Context = Pick<CommandContext, 'argv' | 'io'> & { readonly options: { readonly 'extra-vars': readonly string[] } }
 
 /**
  * Does `work` with a report that is ended whatever happens.
  *
  * @param tellsErrors whether the report tells of what is thrown: people are told by main.ts, scripts by an event.
  */
-export async function inSession({ argv, io: { interrupted } }: Context, report: Report, tellsErrors: boolean, work: (session: Session) => Promise<number>): Promise<number> {
+export async function inSession({ argv, options, io: { interrupted } }: Context, report: Report, tellsErrors: boolean, work: (session: Session) => Promise<number>): Promise<number> {
   const { Journal: RunJournal, newRunId } = await loadJournal()
   let journal: Journal | undefined
   let early: Parameters<EventSink>[0][] = []
@@ -38,8 +38,10 @@ export async function inSession({ argv, io: { interrupted } }: Context, report: 
   const warn = (message: string): void => { sink({ type: 'note', time: Date.now(), level: 'warning', message }) }
   const begin = async (name: string): Promise<string> => {
     const run = newRunId(name)
+    const { withoutValues } = await loadExtraVars()
+    const shown = masked(hideValues(argv, options['extra-vars'], withoutValues).map(hideAssigned))
     const complaints: string[] = []
-    const opened = RunJournal.open({ run, name, farm: version(), argv: masked(argv.map(hideAssigned)), cwd: process.cwd() }, (message) => {
+    const opened = RunJournal.open({ run, name, farm: version(), argv: shown, cwd: process.cwd() }, (message) => {
       if (journal === undefined) complaints.push(message)
       else warn(message)
     })
@@ -47,7 +49,7 @@ export async function inSession({ argv, io: { interrupted } }: Context, report: 
     for (const event of early) opened.sink(event)
     early = []
     complaints.forEach(warn)
-    return Promise.resolve(run)
+    return run
   }
   const say = interrupted?.say
   if (interrupted !== undefined) interrupted.say = warn
@@ -65,7 +67,20 @@ export async function inSession({ argv, io: { interrupted } }: Context, report: 
   }
 }
 
-/** Values of what is called a password on the command line: nobody has said yet that they are secret. */
+/** The arguments without the values of `--extra-vars`, however the option was typed: which of them are secret the recipe alone knows. */
+function hideValues(argv: readonly string[], values: readonly string[], withoutValues: (value: string) => string): string[] {
+  const own = argv.includes('--') ? argv.indexOf('--') : argv.length
+  return argv.map((word, index) => {
+    // The longest that fits: one value may be the end of another.
+    const value = index < own ? values.filter((each) => word.endsWith(each) && BEFORE_VALUE.test(word.slice(0, -each.length))).sort((a, b) => b.length - a.length)[0] : undefined
+    return value === undefined ? word : word.slice(0, -value.length) + withoutValues(value)
+  })
+}
+
+/** What may stand before the value in the same word: `--extra-vars=`, `-e`, `-e=`, `-ve`. */
+const BEFORE_VALUE = /^(?:--extra-vars=|-[a-zA-Z]*e=?)?$/u
+
+/** Values of what is called a password in a command: nobody has said that they are secret. */
 function hideAssigned(word: string): string {
   return word.replaceAll(/((?:pass(?:word|phrase|wd)?|secret|token|api_?key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,}]+)/giu, (_whole, name: string) => name + MASK)
 }

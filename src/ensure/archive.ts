@@ -3,12 +3,12 @@ import { stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { z } from 'zod'
 import { InputError, TaskError } from '../errors.ts'
-import { posixQuote, sendFiles, type Host } from '../host/index.ts'
+import { parseStat, posixQuote, sendFiles, STAT_FORMAT, type Host, type Stat } from '../host/index.ts'
 import { expandPath } from '../paths.ts'
 import { attributes, hostFile } from './arguments.ts'
-import { octal, ownership } from './attributes.ts'
+import { attributeChanges, attributeSides, describeChanges, octal, ownership, setAttributes, type Attributes } from './attributes.ts'
 import { localDigest } from './local-tree.ts'
-import { primitive } from './primitive.ts'
+import { primitive, type Ensured } from './primitive.ts'
 
 /** By the end of a name: the program that has to be there, and how it writes the archive's tar stream to standard output. */
 const FORMATS = [
@@ -43,13 +43,14 @@ export const archive = primitive({
     const size = remote ? 0 : await localSize(source)
     const stamp = `${dest}/.farm-unpacked-${posix.basename(source).replace(/[^\w.-]/g, '_')}`
     const found = await look(host, { source, remote, dest, stamp, tool: format.tool, creates: creates === undefined ? '' : posix.resolve(dest, creates) })
-    if (found.created) return { changed: false }
+    const wanted = { mode, owner, group }
+    if (found.created) return ensureAttributes(host, dest, wanted, found.stat)
     const digest = remote ? found.digest : await localDigest(source, signal)
-    const mark = `sha256:${digest} strip=${strip}`
-    if (creates === undefined && found.stamp === mark) return { changed: false }
+    const who = ownership(wanted)
+    const mark = `sha256:${digest} strip=${strip}${who === undefined ? '' : ` owner=${who}`}`
+    if (creates === undefined && found.stamp === mark) return ensureAttributes(host, dest, wanted, found.stat)
     if (!found.tool && !host.check) throw new TaskError('archive-tool', `${format.tool} is not installed, and ${posix.basename(source)} needs it`, { host: host.name, hint: `install the package ${format.tool === 'xz' ? 'xz or xz-utils' : format.tool}` })
 
-    const who = ownership({ owner, group })
     const unpack =
       format.decode === undefined
         ? 'unzip -q -o "$archive" -d tree'
@@ -85,6 +86,14 @@ export const archive = primitive({
   },
 })
 
+/** What was unpacked belongs to whom it did then; the directory itself is kept as it shall be. */
+async function ensureAttributes(host: Host, dest: string, wanted: Attributes, stat: Stat | undefined): Promise<Ensured> {
+  const changes = stat === undefined ? [] : attributeChanges(wanted, stat)
+  if (changes.length === 0) return { changed: false }
+  await host.change({ summary: describeChanges(dest, changes), diff: { title: dest, ...attributeSides(changes) } }, ($) => $`cd ${dest}; eval ${setAttributes(wanted, '.')}`)
+  return { changed: true }
+}
+
 async function localSize(path: string): Promise<number> {
   const stats = await stat(path).catch(() => undefined)
   if (stats?.isFile()) return stats.size
@@ -101,9 +110,20 @@ interface Sought {
   readonly creates: string
 }
 
-async function look(host: Host, { source, remote, dest, stamp, tool, creates }: Sought): Promise<{ created: boolean; tool: boolean; stamp: string; digest: string }> {
+interface Found {
+  /** What `creates` names is there. */
+  readonly created: boolean
+  readonly tool: boolean
+  readonly stamp: string
+  readonly digest: string
+  /** Of the directory; undefined when it is not there. */
+  readonly stat: Stat | undefined
+}
+
+async function look(host: Host, { source, remote, dest, stamp, tool, creates }: Sought): Promise<Found> {
   const output = await host.query({ nothrow: true })`
     creates=${creates} source=${source} stamp=${stamp} dest=${dest}
+    if [ -d "$dest" ]; then stat -L -c ${STAT_FORMAT} "$dest"; else echo; fi
     if [ -n "$creates" ] && { [ -e "$creates" ] || [ -L "$creates" ]; }; then echo created; exit 0; fi
     if [ -e "$dest" ] && ! [ -d "$dest" ]; then echo "$dest is not a directory" >&2; exit 1; fi
     command -v ${tool} > /dev/null && echo tool || echo none
@@ -111,6 +131,6 @@ async function look(host: Host, { source, remote, dest, stamp, tool, creates }: 
     if ${remote} && [ -e "$source" ]; then sha256sum < "$source"; elif ${remote}; then exit 44; fi`
   if (output.exitCode === 44 && !host.check) throw new TaskError('file-missing', `there is no archive ${source}`, { host: host.name })
   if (output.exitCode !== 0 && output.exitCode !== 44) throw new TaskError('archive-failed', `cannot unpack ${source}: ${output.stderr.trim().split('\n')[0]}`, { host: host.name })
-  const [first = '', mark = '', digest = ''] = output.stdout.split('\n')
-  return { created: first === 'created', tool: first === 'tool', stamp: mark, digest: digest.split(' ')[0] ?? '' }
+  const [stat = '', first = '', mark = '', digest = ''] = output.stdout.split('\n')
+  return { created: first === 'created', tool: first === 'tool', stamp: mark, digest: digest.split(' ')[0] ?? '', stat: parseStat(stat) }
 }

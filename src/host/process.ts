@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { Readable, Writable } from 'node:stream'
+import { began, ended } from './running.ts'
 import type { RemoteProcess } from './types.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -154,6 +155,7 @@ export class PendingProcess extends EventEmitter implements RemoteProcess {
       }
       stream.once('end', closed).once('close', closed)
     }
+    began(this)
   }
 
   /** Wraps any process, so that its streams are of the kind described here. */
@@ -193,6 +195,7 @@ export class PendingProcess extends EventEmitter implements RemoteProcess {
   exit(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#ended) return
     this.#ended = true
+    ended(this)
     this.#status = [code, signal]
     this.stdin.release()
     this.stdout.finish()

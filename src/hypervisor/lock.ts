@@ -29,9 +29,10 @@ command -v flock >/dev/null || { echo "error flock (util-linux) is not installed
 while :; do
   exec 9>>"$file"
   if ! flock -n 9; then
-    # Whoever has just taken it writes its name next.
-    if [ ! -s "$file" ] && [ "$tries" -lt 40 ]; then tries=$((tries + 1)); sleep 0.05; continue; fi
-    echo "busy $(cat "$file")"; exit 0
+    # Whoever has just taken it writes its name next; whoever gives it back has removed the file.
+    text=$(cat "$file" 2>/dev/null || :)
+    if [ -z "$text" ] && [ "$tries" -lt 40 ]; then tries=$((tries + 1)); sleep 0.05; continue; fi
+    echo "busy $text"; exit 0
   fi
   [ "$file" -ef /proc/self/fd/9 ] && break
 done

@@ -107,7 +107,7 @@ export function fold(board: Board, event: Event): void {
       return
     }
     case 'note':
-      board.notes.push({ level: event.level, text: event.host === undefined ? event.message : `${event.host}: ${event.message}` })
+      for (const text of event.message.trimEnd().split('\n')) board.notes.push({ level: event.level, text: event.host === undefined ? text : `${event.host}: ${text}` })
       return
     case 'task-end':
       endTask(board, event)

@@ -54,11 +54,11 @@ export class Ending {
     }
   }
 
-  /** All failures, each as a block with an empty line before it. */
-  failures(colour: boolean): string[] {
+  /** All failures, each as a block with an empty line before it; unexpected ones with their stacks from verbosity 2 on. */
+  failures(colour: boolean, verbosity: number): string[] {
     return this.#failures.flatMap(({ title, failure }) => {
       const heading = title === '' ? [] : [`${paint('red', 'failed', colour)} ${paint('bold', clean(title), colour)}`]
-      const body = formatFailure(failure, { colour, prefix: title === '' ? 'farm: ' : '' })
+      const body = formatFailure(failure, { colour, prefix: title === '' ? 'farm: ' : '', stack: verbosity > 1 })
       return ['', ...heading, ...(title === '' ? body : body.map((text) => `  ${text}`))]
     })
   }

@@ -12,22 +12,25 @@ const MOST_BYTES = 4 * 1024 * 1024
 
 /**
  * The lines in which a failure is shown. The first says what; indented below it follow the place in the file
- * with its source line, host and step, quoted details, and the hint.
+ * with its source line, host and step, quoted details, the hint, and, when it is asked for, the stack.
  */
-export function formatFailure(failure: Failure, options: { readonly colour: boolean; readonly prefix?: string }): string[] {
-  const { colour, prefix = 'farm: ' } = options
+export function formatFailure(failure: Failure, options: { readonly colour: boolean; readonly prefix?: string; readonly stack?: boolean }): string[] {
+  const { colour, prefix = 'farm: ', stack = false } = options
   const [first = '', ...more] = failure.message.trimEnd().split('\n')
   const lines = [paint('red', prefix, colour) + paint('bold', clean(first), colour)]
   lines.push(...more.map((text) => `  ${clean(text)}`))
   if (failure.location !== undefined) {
     lines.push(`  at ${formatLocation({ ...failure.location, file: shortPath(failure.location.file) })}`)
-    lines.push(...quoteSource(failure.location).map((text) => paint('faint', `  ${text}`, colour)))
+    // The details may show more of the file already.
+    const quoted = failure.details?.some((detail) => detail.trimStart().startsWith(`${failure.location?.line} | `)) === true
+    if (!quoted) lines.push(...quoteSource(failure.location).map((text) => paint('faint', `  ${text}`, colour)))
   }
   const where = [failure.host && `host ${clean(failure.host)}`, failure.step && `step ${clean(failure.step)}`].filter(Boolean)
   if (where.length > 0) lines.push(`  ${where.join(', ')}`)
   lines.push(...quoteDetails(failure.details ?? []).map((text) => `  ${paint('faint', '|', colour)} ${text}`))
   const [hint, ...steps] = (failure.hint ?? '').split('\n')
   if (hint) lines.push(`  ${paint('cyan', 'hint:', colour)} ${clean(hint)}`, ...steps.map((text) => `        ${clean(text)}`))
+  if (stack) lines.push(...(failure.stack ?? []).map((text) => paint('faint', `  ${clean(text)}`, colour)))
   return lines
 }
 

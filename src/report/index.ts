@@ -27,7 +27,7 @@ export interface ReportOptions {
   readonly unicode?: boolean | undefined
   /** Show the difference of every change; check mode always does. Default false. */
   readonly diff?: boolean | undefined
-  /** From 1 on, the output of changing commands is shown too; from 2 on, every task's beginning. Default 0. */
+  /** From 1 on, the output of changing commands is shown too; from 2 on, every task's beginning and the stacks of unexpected errors. Default 0. */
   readonly verbosity?: number | undefined
 }
 
@@ -60,7 +60,7 @@ export async function createReport(kind: ReportKind, streams: Streams, options: 
       return new JsonReport(streams.out)
     case 'quiet': {
       const { QuietReport } = await import('./quiet.ts')
-      return new QuietReport(streams, colour)
+      return new QuietReport(streams, colour, verbosity)
     }
     case 'plain': {
       const { PlainReport } = await import('./plain.ts')

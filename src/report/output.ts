@@ -65,7 +65,7 @@ export class OutputReport {
         this.#output(event)
         return
       case 'note':
-        this.#say(`${event.host === undefined ? '' : `[${event.host}] `}${event.level === 'warning' ? 'warning: ' : ''}${event.message}`)
+        for (const text of event.message.trimEnd().split('\n')) this.#say(`${event.host === undefined ? '' : `[${event.host}] `}${event.level === 'warning' ? 'warning: ' : ''}${text}`)
         return
       case 'task-end':
         this.#finish(event)
@@ -82,11 +82,11 @@ export class OutputReport {
 
   end(): Promise<void> {
     clearInterval(this.#watch)
-    const { colour, group } = this.#options
+    const { colour, group, verbosity } = this.#options
     if (group) this.#groups()
     for (const { failure, hosts } of [...this.#failures.values()].slice(0, MOST_FAILURES)) {
       const host = hosts.length === 0 ? undefined : list(hosts, MOST_HOSTS)
-      this.#to.stderr.add(`${formatFailure({ ...failure, host, step: undefined }, { colour }).join('\n')}\n`)
+      this.#to.stderr.add(`${formatFailure({ ...failure, host, step: undefined }, { colour, stack: verbosity > 1 }).join('\n')}\n`)
     }
     const more = this.#failures.size - MOST_FAILURES
     if (more > 0) this.#say(`… and ${count(more, 'more failure')}: farm log last`)

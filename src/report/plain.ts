@@ -63,8 +63,8 @@ export class PlainReport {
 
   end(): Promise<void> {
     clearInterval(this.#watch)
-    const { colour } = this.#options
-    this.#raw([...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()])
+    const { colour, verbosity } = this.#options
+    this.#raw([...this.#ending.failures(colour, verbosity), ...this.#ending.recap(colour), ...this.#ending.results()])
     this.#lines.flush()
     return Promise.resolve()
   }
@@ -99,7 +99,8 @@ export class PlainReport {
         return
       case 'note': {
         const place = event.host === undefined ? '' : `[${event.host}] `
-        this.#line(event.time, event.level === 'warning' ? `${place}warning: ${event.message}` : place + event.message)
+        const prefix = event.level === 'warning' ? `${place}warning: ` : place
+        for (const text of event.message.trimEnd().split('\n')) this.#line(event.time, prefix + text)
         return
       }
       case 'task-end':

@@ -8,10 +8,12 @@ export class QuietReport {
   readonly #ending = new Ending()
   readonly #streams: Streams
   readonly #colour: boolean
+  readonly #verbosity: number
 
-  constructor(streams: Streams, colour: boolean) {
+  constructor(streams: Streams, colour: boolean, verbosity: number) {
     this.#streams = streams
     this.#colour = colour
+    this.#verbosity = verbosity
   }
 
   readonly sink: EventSink = (event) => {
@@ -19,7 +21,7 @@ export class QuietReport {
   }
 
   end(): Promise<void> {
-    for (const text of this.#ending.failures(this.#colour).slice(1)) this.#streams.err.write(`${text}\n`)
+    for (const text of this.#ending.failures(this.#colour, this.#verbosity).slice(1)) this.#streams.err.write(`${text}\n`)
     for (const text of this.#ending.results().slice(1)) this.#streams.out.write(`${text}\n`)
     return Promise.resolve()
   }

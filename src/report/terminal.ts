@@ -68,9 +68,9 @@ export class TerminalReport {
     this.#finish()
     await this.#picture
     process.off('exit', this.#restore)
-    const { colour } = this.#options
+    const { colour, verbosity } = this.#options
     const forgotten = this.#forgotten === 0 ? [] : [`(${this.#forgotten} lines before these: farm log last -v)`]
-    const lines = [...[...forgotten, ...this.#output].map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour), ...this.#ending.recap(colour), ...this.#ending.results()]
+    const lines = [...[...forgotten, ...this.#output].map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour, verbosity), ...this.#ending.recap(colour), ...this.#ending.results()]
     if (lines.length > 0) this.#streams.out.write(`${lines.join('\n')}\n`)
   }
 

@@ -1,6 +1,7 @@
 /** Variables from the command line: `--extra-vars`. */
 import { InputError } from '../errors.ts'
 import { expandPath } from '../paths.ts'
+import { MASK } from '../secrets.ts'
 import { readText, yamlLayer } from './load.ts'
 import { describeValue, layerOf, type Layer } from './layer.ts'
 import { parseYaml } from './yaml.ts'
@@ -25,14 +26,32 @@ async function parseOne(arg: string, cwd: string): Promise<Layer> {
   const text = arg.trim()
   if (/^[./]/.test(text)) throw refuse(arg, `expected variables, got the path ${text}`, `write @${text} to read a file`)
   if (/^[[{]/.test(text)) return flowLayer(text, arg)
-  const values = splitWords(text, arg).map((word): [string, string] => {
+  return layerOf(NAME, Object.fromEntries(pairsOf(text, arg)), { file: NAME })
+}
+
+/**
+ * An `--extra-vars` as it may be shown to anybody: the names alone, for every value may be a secret. `a=1 b='2 3'` becomes
+ * `a=******** b=********`, a map `{…}`; `@file` stays.
+ */
+export function withoutValues(arg: string): string {
+  const text = arg.trim()
+  if (text === '' || arg.startsWith('@')) return arg
+  if (/^[[{]/.test(text)) return '{…}'
+  try {
+    return pairsOf(text, arg).map(([name]) => `${name}=${MASK}`).join(' ')
+  } catch {
+    return MASK
+  }
+}
+
+function pairsOf(text: string, arg: string): (readonly [name: string, value: string])[] {
+  return splitWords(text, arg).map((word) => {
     const decoded = decodeEscapes(word)
     const equals = /[^\\]=/.exec(decoded)
     const name = equals ? decoded.slice(0, equals.index + 1).trim() : ''
     if (!equals || name === '') throw refuse(arg, `expected key=value, got ${JSON.stringify(word)}`, hintFor(text))
     return [name, unquote(decoded.slice(equals.index + 2).trim())]
   })
-  return layerOf(NAME, Object.fromEntries(values), { file: NAME })
 }
 
 async function fileLayer(file: string): Promise<Layer> {

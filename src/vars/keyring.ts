@@ -99,12 +99,6 @@ export function currentKeyring(): VaultKeyring {
   return current
 }
 
-/** Splits `dev@file`, `dev@prompt`, `@prompt` or `file`, as `--vault-id` takes them. */
-export function parseVaultId(text: string): { readonly id: string | undefined; readonly source: string } {
-  const at = text.indexOf('@')
-  return at < 0 ? { id: undefined, source: text } : { id: text.slice(0, at) || undefined, source: text.slice(at + 1) }
-}
-
 function decode(plain: Buffer, location: Location | undefined): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain)

@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { FarmError } from '../../../src/errors.ts'
 import { forgetSecrets, mask } from '../../../src/secrets.ts'
-import { currentKeyring, encryptVault, loadYaml, parseExtraVars, parseVaultId, Scope, useKeyring, VaultKeyring, Vaulted, yamlLayer } from '../../../src/vars/index.ts'
+import { currentKeyring, encryptVault, loadYaml, parseExtraVars, Scope, useKeyring, VaultKeyring, Vaulted, yamlLayer } from '../../../src/vars/index.ts'
 import { decryptEnvelope, openEnvelope } from '../../../src/vars/vault.ts'
 import { DEV_PASSWORD, INLINE, PASSWORD, PLAIN, WHOLE, WHOLE_DEV } from './vault-samples.ts'
 
@@ -143,9 +143,6 @@ describe('the keyring', () => {
   test('hides its passwords', () => {
     new VaultKeyring().add('opensesame')
     assert.equal(mask('opensesame'), '********')
-  })
-  test('knows what --vault-id takes', () => {
-    assert.deepEqual(['dev@file', '@prompt', 'file', 'a@b@c'].map(parseVaultId), [{ id: 'dev', source: 'file' }, { id: undefined, source: 'prompt' }, { id: undefined, source: 'file' }, { id: 'a', source: 'b@c' }])
   })
 })
 
