@@ -1,5 +1,6 @@
 /** What is kept of a command's output, and how it becomes lines. */
 import { StringDecoder } from 'node:string_decoder'
+import { relieve } from './relief.ts'
 
 /** What is kept of a command's outputs, in the shape from which zx reads it. */
 export interface Store {
@@ -12,27 +13,62 @@ export interface Store {
   overflowed(): boolean
 }
 
-/** Makes a store that keeps the last bytes of each output. */
+/** Size of the blocks into which output is packed once there is more than one block of it. */
+const BLOCK = 16_384
+
+/**
+ * Makes a store that keeps the last bytes of each output, to within a block.
+ * Why packed: a chunk lives in memory of the size that it was read with, and keeping thousands of small ones keeps many times their size.
+ */
 export function createStore(stdoutBytes: number, stderrBytes = 65_536): Store {
-  const limits = { stdout: stdoutBytes, stderr: stderrBytes }
-  const kept = { stdout: 0, stderr: 0 }
-  const stdout: Buffer[] = []
-  const stderr: Buffer[] = []
-  let overflowed = false
+  const stdout = new Tail(stdoutBytes)
+  const stderr = new Tail(stderrBytes)
   return {
-    stdout,
-    stderr,
-    stdall: stdout,
-    add(stream, chunk) {
-      const chunks = stream === 'stdout' ? stdout : stderr
-      chunks.push(chunk)
-      kept[stream] += chunk.length
-      while (kept[stream] > limits[stream]) {
-        kept[stream] -= chunks.shift()?.length ?? 0
-        overflowed ||= stream === 'stdout'
+    stdout: stdout.chunks,
+    stderr: stderr.chunks,
+    stdall: stdout.chunks,
+    add: (stream, chunk) => (stream === 'stdout' ? stdout : stderr).add(chunk),
+    overflowed: () => stdout.overflowed,
+  }
+}
+
+/** The end of a stream. */
+class Tail {
+  readonly chunks: Buffer[] = []
+  overflowed = false
+  readonly #limit: number
+  #kept = 0
+  /** The block that is being filled; `chunks` ends with a view of what is in it. */
+  #block: Buffer | undefined
+  #used = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(chunk: Buffer): void {
+    this.#kept += chunk.length
+    if (this.#kept <= BLOCK && this.#block === undefined) this.chunks.push(chunk)
+    else this.#pack(chunk)
+    if (this.#kept > this.#limit) this.overflowed = true
+    for (let first = this.chunks[0]; first !== undefined && this.#kept > this.#limit; first = this.chunks[0]) {
+      this.chunks.shift()
+      this.#kept -= first.length
+    }
+  }
+
+  #pack(chunk: Buffer): void {
+    for (let done = 0; done < chunk.length; ) {
+      if (this.#block === undefined || this.#used === BLOCK) {
+        this.#block = Buffer.allocUnsafeSlow(BLOCK)
+        this.#used = 0
+        this.chunks.push(this.#block.subarray(0, 0))
       }
-    },
-    overflowed: () => overflowed,
+      const copied = chunk.copy(this.#block, this.#used, done)
+      done += copied
+      this.#used += copied
+      this.chunks[this.chunks.length - 1] = this.#block.subarray(0, this.#used)
+    }
   }
 }
 
@@ -49,6 +85,7 @@ export function lineSplitter(onLine: (line: string) => void): { write(chunk: Buf
   }
   return {
     write(chunk) {
+      relieve(chunk.length)
       const lines = (rest + decoder.write(chunk)).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) emit(line)

@@ -17,6 +17,7 @@ const PIECE = 65_536
 const ROOM = 4 * PIECE
 /** No character of a JavaScript string takes more bytes in UTF-8 for each of its units. */
 const WIDEST = 3
+const NEW_LINE = 0x0a
 const PATIENCE = 200
 /** A command line is not longer than this. */
 const LONGEST_HEADER = 4 * 1024 * 1024
@@ -129,10 +130,15 @@ export class Journal {
   }
 
   #add(line: JournalHeader | Event): void {
-    const text = `${JSON.stringify(line)}\n`
-    if (this.#size + text.length * WIDEST > ROOM) this.#flush()
-    if (text.length * WIDEST > ROOM) this.#try(() => { this.#write(Buffer.from(text)) })
-    else this.#size += this.#waiting.write(text, this.#size)
+    const text = JSON.stringify(line)
+    const most = text.length * WIDEST + 1
+    if (this.#size + most > ROOM) this.#flush()
+    if (most > ROOM) {
+      this.#try(() => { this.#write(Buffer.from(`${text}\n`)) })
+    } else {
+      this.#size += this.#waiting.write(text, this.#size)
+      this.#waiting[this.#size++] = NEW_LINE
+    }
   }
 
   readonly #flush = (): void => {

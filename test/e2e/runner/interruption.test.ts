@@ -55,6 +55,20 @@ test('a person is told what was left undone, and how all hosts stand', async () 
 })
 
 describe('a second interruption', () => {
+  test('kills what runs on the hosts, however stubborn', async () => {
+    stage.recipe('deaf', "task('deaf', async ({ host }) => void (await host.$`trap '' TERM; echo \"pid $$\"; while :; do sleep 600; done`))")
+    const run = stage.start('deaf')
+    const pids = (): number[] => run.events.flatMap((event) => (event.type === 'output' && event.line.startsWith('pid ') ? [Number(event.line.slice(4))] : []))
+    assert.ok(await run.reached(() => pids().length === 2))
+    const interrupted = run.reached((event) => event.type === 'note')
+    run.child.kill('SIGINT')
+    assert.ok(await interrupted)
+    assert.ok(pids().every(runs))
+    run.child.kill('SIGINT')
+    assert.equal((await run.end()).code, 130)
+    await until(() => !pids().some(runs))
+  })
+
   test('ends farm at once, whatever still runs', async () => {
     stage.recipe('stubborn', "task('stubborn', () => { setInterval(() => {}, 1000); return new Promise<void>(() => {}) })")
     const run = stage.start('stubborn', '--limit', 'web1')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { age } from '../../../src/cli/commands/status.ts'
 import type { Engine, FarmExtras, RunRequest } from '../../../src/cli/engine.ts'
+import { parseVaultId } from '../../../src/cli/open-farm.ts'
 import { UnreachableError } from '../../../src/errors.ts'
 import { farm, machine, PLAN } from './rig.ts'
 
@@ -255,4 +256,8 @@ describe('other commands', () => {
   test('farm hosts prints one name a line', async () => {
     assert.equal((await farm(['hosts', 'vmhost'])).out, 'anemoi\nhera\n')
   })
+})
+
+test('--vault-id takes an id and a file, either without the other, or asks', () => {
+  assert.deepEqual(['dev@file', 'dev@prompt', '@prompt', 'file', 'a@b@c'].map(parseVaultId), [{ id: 'dev', source: 'file' }, { id: 'dev', source: 'prompt' }, { id: undefined, source: 'prompt' }, { id: undefined, source: 'file' }, { id: 'a', source: 'b@c' }])
 })

@@ -73,6 +73,10 @@ ok 1  failed 2  unreachable 1  not begun 1  (1.0 s)
     assert.deepEqual([words.code, words.out], [0, "[a] it's  $HOME\n[a] *\n"])
   })
 
+  test('says that no host matches, and does not call the command a recipe', async () => {
+    assert.match((await here(['a:!a', '--', 'true'])).err, /warning: "the command" is left out: no host matches "a:!a"/)
+  })
+
   test('ends with 2 when the command fails on a host, and says its exit code', async () => {
     const { code, err } = await here(['all', '--', 'exit 7'])
     assert.equal(code, 2)

@@ -64,7 +64,24 @@ describe('farm log', () => {
     const id = await runScript(['-k', '-e', 'db_password=hunter2 x=1', '-e', '{"api_token": "abcdef", "y": 2}'])
     const text = await readFile(journalFile(id), 'utf8')
     assert.doesNotMatch(text, /hunter2|abcdef|tr0ub4dor/)
-    assert.match(text, /db_password=\*{8} x=1/)
+    assert.match(text, /db_password=\*{8} x=\*{8}/)
+  })
+
+  test('of --extra-vars only names get into the journal: which values are secret the recipe alone knows', async () => {
+    const argv = ['-e', 'my_pin=4711', '-e', '{password: correct horse}', '--extra-vars=dbpw="s3 cret" y=2', '-vemy_key=opensesame', '-e=k=\'a "quoted" one\'', '-e', '@/dev/null']
+    const id = await runScript(argv)
+    const header = JSON.parse((await readFile(journalFile(id), 'utf8')).split('\n')[0] ?? '') as { argv: string[] }
+    assert.deepEqual(header.argv, ['run', 'provision-cluster', '-e', 'my_pin=********', '-e', '{…}', '--extra-vars=dbpw=******** y=********', '-vemy_key=********', '-e=k=********', '-e', '@/dev/null'])
+    assert.doesNotMatch((await farm(['log', id])).out, /4711|correct|s3|opensesame|quoted/)
+  })
+
+  test('shows the stacks of unexpected errors when asked to say more', async () => {
+    let id = ''
+    const failure = { code: 'unexpected', message: 'unexpected error: x', stack: ['TypeError: x', '    at /home/u/r.ts:3:4'] }
+    await farm(['run', 'provision-cluster'], { run: (_farm, { sink, run }) => { id = run; sink({ time: 0, type: 'task-end', host: 'a', task: 't', outcome: 'failed', seconds: 0, failure }); return Promise.resolve(1) } })
+    assert.doesNotMatch((await farm(['log', id])).out, /r\.ts/)
+    assert.match((await farm(['log', id, '-vv'])).out, / TypeError: x\n +at \/home\/u\/r\.ts:3:4\n/)
+    assert.match((await farm(['log', id], {}, { env: { FARM_DEBUG: '1' } })).out, /r\.ts:3:4/)
   })
 
   test('a run that could not begin has failed', async () => {

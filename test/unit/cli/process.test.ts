@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { packaged } from '../../../src/paths.ts'
+import { runs, until } from '../host/rig.ts'
 
 const execute = promisify(execFile)
 const extension = import.meta.url.endsWith('.js') ? 'js' : 'ts'
@@ -54,6 +55,32 @@ describe('Ctrl-C', () => {
         child.kill('SIGKILL')
       }
     })
+  }
+})
+
+test('Ctrl-C twice leaves no command alive, however stubborn', async () => {
+  const child = node(`
+    const { listenForInterruption } = ${load('signals')}
+    const { connect } = ${load('../host/index')}
+    const { PendingProcess } = ${load('../host/process')}
+    const { signal } = listenForInterruption(() => {})
+    const connection = await connect({ name: 'h', connection: 'local' })
+    PendingProcess.around(connection.spawn(${JSON.stringify('trap "" TERM; echo $$; while :; do sleep 600; done')})).stdout.on('data', (text) => process.stderr.write('pid ' + text))
+    signal.addEventListener('abort', () => process.stderr.write('ends\\n'))
+    setInterval(() => {}, 1000)`)
+  let heard = ''
+  child.stderr?.on('data', (chunk: Buffer) => { heard += chunk.toString() })
+  try {
+    await until(() => /pid \d+/.test(heard))
+    child.kill('SIGINT')
+    await until(() => heard.includes('ends'))
+    const pid = Number(/pid (\d+)/.exec(heard)?.[1])
+    assert.ok(runs(pid))
+    child.kill('SIGINT')
+    assert.deepEqual(await once(child, 'exit'), [130, null])
+    await until(() => !runs(pid))
+  } finally {
+    child.kill('SIGKILL')
   }
 })
 

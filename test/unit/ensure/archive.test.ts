@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { failureOf } from '../host/rig.ts'
@@ -47,6 +47,26 @@ describe('ensure.archive', { timeout: 60_000 }, () => {
     assert.deepEqual(await ensure.archive(wanted), { changed: true })
     assert.deepEqual([readFileSync(path('d', 'app-1', 'README'), 'utf8'), existsSync(path('d', 'app-1', 'mine'))], ['two\n', true])
     assert.deepEqual(await ensure.archive({ ...wanted, creates: 'app-1/README' }), { changed: false })
+  })
+
+  it('keeps mode and owner of the directory as they shall be when there is nothing to unpack', async (t) => {
+    const { ensure, check, changes, path, project, roundTrips } = await bench(t)
+    pack(project)
+    const wanted = { src: 'a.tar', dest: path('d'), owner: 'nobody', mode: '0750' }
+    await ensure.archive(wanted)
+    chmodSync(path('d'), 0o700)
+    chownSync(path('d'), 0, 0)
+    changes()
+    assert.deepEqual(await check.archive(wanted), { changed: true })
+    assert.equal(statSync(path('d')).mode & 0o777, 0o700)
+    roundTrips()
+    assert.deepEqual(await ensure.archive({ ...wanted, creates: 'app-1' }), { changed: true })
+    assert.equal(roundTrips(), 2)
+    assert.deepEqual(changes().at(-1), { summary: `set the mode of ${path('d')} to 0750 and the owner to nobody`, applied: true, before: 'mode: 0700\nowner: root\n', after: 'mode: 0750\nowner: nobody\n' })
+    assert.deepEqual([statSync(path('d')).mode & 0o777, statSync(path('d')).uid], [0o750, 65534])
+    assert.deepEqual(await ensure.archive(wanted), { changed: false })
+    assert.deepEqual(await ensure.archive({ ...wanted, owner: 'daemon' }), { changed: true })
+    assert.equal(statSync(path('d', 'app-1', 'README')).uid, 1, 'another owner is one for all that is unpacked')
   })
 
   it('leaves nothing behind when the archive is damaged, and says what is wrong', async (t) => {

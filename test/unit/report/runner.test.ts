@@ -69,6 +69,11 @@ interrupted; the same command again continues (9.0 s)
     assert.match(await shown('plain', RUN, { verbosity: 2 }), /12:00:00 \[web1\] Look …\n12:00:01 \[web1\] Look … failed, ignored/)
   })
 
+  test('put the beginning before each line of a note that has several', async () => {
+    const note: Event = at(1, { type: 'note', level: 'warning', host: 'web1', message: 'one\ntwo\n' })
+    assert.equal(await shown('plain', [note]), '12:00:01 [web1] warning: one\n12:00:01 [web1] warning: two\n')
+  })
+
   test('paint a failure that does not count in another colour than one that does', async () => {
     const out = await shown('plain', RUN, { colour: true })
     assert.match(out, /\u001b\[33mfailed, ignored/)

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { InputError } from '../../../src/errors.ts'
 import { chooseReport } from '../../../src/report/index.ts'
 import { toFailure } from '../../../src/failure.ts'
+import { packaged } from '../../../src/paths.ts'
 import { formatFailure } from '../../../src/report/failure.ts'
 import { clean, cut, line, pad, seconds, width } from '../../../src/report/text.ts'
 
@@ -53,6 +54,28 @@ describe('failures', () => {
 
   test('a file that cannot be read is named, not quoted', () => {
     assert.deepEqual(formatFailure({ code: 'x', message: 'm', location: { file: '--extra-vars', line: 1, column: 3 } }, { colour: false }), ['farm: m', '  at --extra-vars:1:3'])
+  })
+
+  test('quote the file once where their details quote it already', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'farm-test-'))
+    try {
+      const file = join(folder, 'broken.ts')
+      await writeFile(file, 'one\ntwo three\n')
+      const details = ['1 | one', '2 | two three', '  |     ^']
+      assert.deepEqual(formatFailure({ code: 'x', message: 'm', location: { file, line: 2, column: 5 }, details }, { colour: false }), ['farm: m', `  at ${file}:2:5`, ...details.map((text) => `  | ${text}`)])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test('an unexpected one points to where it came through the user\'s code, and has its stack for those who ask', () => {
+    const error = new TypeError('x is undefined')
+    error.stack = `TypeError: x is undefined\n    at a (${packaged('src', 'host', 'shell.ts')}:1:2)\n    at async b (file:///home/u/my%20farm/node_modules/x/y.js:3:4)\n    at async Object.run (file:///home/u/my%20farm/r.ts:5:6)\n    at node:internal/x:7:8`
+    const failure = toFailure(error)
+    assert.deepEqual([failure.location, failure.stack?.[0]], [{ file: '/home/u/my farm/r.ts', line: 5, column: 6 }, 'TypeError: x is undefined'])
+    assert.doesNotMatch(formatFailure(failure, { colour: false }).join('\n'), /node_modules/)
+    assert.match(formatFailure(failure, { colour: false, stack: true }).join('\n'), /node_modules[^]*my%20farm\/r\.ts/)
+    assert.equal(toFailure('thrown text').location, undefined)
   })
 
   test('of many details the last are shown', () => {

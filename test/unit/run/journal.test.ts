@@ -71,6 +71,15 @@ describe('a journal', () => {
     journal.close()
   }))
 
+  test('keeps events whole and in order, however long they are and whatever is in them', () => inDirectory(async (dir) => {
+    const lines = Array.from({ length: 400 }, (_, index) => ['x', 'é', '日本', '🦊', '\u0007'][index % 5]?.repeat((index * 7919) % 9000) ?? '')
+    lines.splice(200, 0, 'long'.repeat(100_000), '日'.repeat(90_000), '')
+    write(dir, '1-r', [START, ...lines.map(output), runEnd(0)])
+    const read: string[] = []
+    for await (const event of readEvents('1-r', dir)) if (event.type === 'output') read.push(event.line)
+    assert.deepEqual(read, lines)
+  }))
+
   test('is whole when the process ends without closing it', () => inDirectory(async (dir) => {
     const extension = import.meta.url.endsWith('.js') ? 'js' : 'ts'
     const module = JSON.stringify(new URL(`../../../src/run/journal.${extension}`, import.meta.url).href)
