@@ -25,7 +25,13 @@ export const fetch = primitive({
   description: 'A file or a directory of the host, copied to the controller.',
   schema,
   run: async ({ host, projectDir, signal }, { src, dest, links }) => {
-    const { base, entries } = await remoteTree(host, src)
+    const tree = await remoteTree(host, src)
+    if (tree === undefined) {
+      // An earlier task would have made it.
+      await host.change({ summary: `fetch ${src}` }, () => Promise.resolve())
+      return { changed: true }
+    }
+    const { base, entries } = tree
     const whole = entries[0]?.type === 'directory'
     const into = whole ? !src.endsWith('/') : dest.endsWith('/')
     const target = join(expandPath(dest, projectDir), into ? posix.basename(src) : '.')
@@ -76,8 +82,8 @@ async function locally(target: string, work: () => Promise<void>): Promise<void>
   }
 }
 
-/** What is to be fetched, parents first, with paths relative to `base`'s root: `''` is the root itself. */
-async function remoteTree(host: Host, src: string): Promise<{ base: string; entries: Listed[] }> {
+/** What is to be fetched, parents first, with paths relative to `base`'s root: `''` is the root itself. Undefined where there is none, in check mode. */
+async function remoteTree(host: Host, src: string): Promise<{ base: string; entries: Listed[] } | undefined> {
   const { sink, bytes } = byteSink()
   const output = await host.queryInto(sink)({ nothrow: true })`
     src=${src}
@@ -88,6 +94,7 @@ async function remoteTree(host: Host, src: string): Promise<{ base: string; entr
       cd "\${src%/*}/"
       sh -c ${LIST} sh "./\${src##*/}"
     fi`
+  if (output.exitCode === 44 && host.check) return undefined
   if (output.exitCode === 44) throw new TaskError('file-missing', `there is no ${src}`, { host: host.name })
   if (bytes().length === 0 && output.exitCode !== 0) throw new TaskError('file-read', `cannot read ${src}: ${output.stderr.trim().split('\n')[0]}`, { host: host.name })
   const entries = readListing(bytes(), host.name, output.stderr)

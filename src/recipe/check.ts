@@ -29,6 +29,7 @@ const NUMBERS = ['retries', 'delay', 'timeout', 'throttle', 'maxFailPercentage']
 export function checkOptions(kind: keyof typeof OPTIONS, name: string, options: object): void {
   const known: readonly string[] = OPTIONS[kind]
   const wrong = (message: string, hint?: string): InputError => new InputError('recipe-option', `${kind} "${name}": ${message}`, { hint })
+  if (typeof name !== 'string' || name === '') throw new InputError('recipe-option', `a ${kind} needs a name`)
   for (const [option, value] of Object.entries(options) as [string, unknown][]) {
     if (!known.includes(option)) {
       const camel = option.replace(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase())
@@ -41,7 +42,21 @@ export function checkOptions(kind: keyof typeof OPTIONS, name: string, options: 
     if (BOOLEANS.includes(option) && typeof value !== 'boolean') throw wrong(`${option} is true or false, got ${JSON.stringify(value) ?? typeof value}`)
     if (NUMBERS.includes(option) && !(typeof value === 'number' && value >= 0)) throw wrong(`${option} is a number, got ${JSON.stringify(value) ?? typeof value}`)
     if (option === 'when' && kind !== 'loop' && !list.every((item) => typeof item === 'function')) throw wrong('when is a function, or a list of functions', 'write `when: ({ vars }) => vars.wanted`')
-    if (option === 'strategy' && value !== 'free' && value !== 'lock-step') throw wrong(`strategy is 'free' or 'lock-step', got ${JSON.stringify(value) ?? typeof value}`)
+    if (option === 'strategy' && value !== 'free' && value !== 'lock-step') throw wrong(`strategy is 'free' or 'lock-step', got ${JSON.stringify(value) ?? typeof value}`, value === 'linear' ? "what Ansible calls linear is 'lock-step'" : undefined)
+  }
+}
+
+/** @throws InputError `recipe-option` for a part that is missing or of another kind. */
+export function checkParts(kind: 'recipe' | 'block', name: string, parts: object, needed: readonly string[]): void {
+  const given = parts as Readonly<Record<string, unknown>>
+  for (const part of needed) {
+    const list = part === 'tasks'
+    if (list ? Array.isArray(given[part]) : typeof given[part] === 'string') continue
+    throw new InputError('recipe-option', `${kind} "${name}" needs ${part}: ${list ? 'a list of tasks' : 'a text'}`)
+  }
+  const vars = given['vars']
+  if (vars !== undefined && (typeof vars !== 'object' || vars === null || !('safeParse' in vars))) {
+    throw new InputError('recipe-option', `${kind} "${name}": vars is a schema`, { hint: 'write `vars: z.object({ … })`' })
   }
 }
 

@@ -1,7 +1,7 @@
 /** How an author writes what shall hold: `recipe()`, `task()`, `handler()`, `block()` and their kin. */
 import type { z } from 'zod'
 import { InputError } from '../errors.ts'
-import { checkOptions } from './check.ts'
+import { checkOptions, checkParts } from './check.ts'
 import type { Block, Flush, Include, Recipe, Sequence, Step, StepOptions, Task, TaskContext, TaskOptions } from './types.ts'
 
 /** What a task does; what it returns can be asked for by later tasks (`resultOf`). */
@@ -27,7 +27,7 @@ export function task<Vars, Value>(name: string, ...rest: [TaskFunction<Vars, Val
 /** What a loop does with each item. */
 export interface LoopOptions<Vars, Item, Value> extends Omit<TaskOptions<Vars, Value[]>, 'when'> {
   /** What to loop over. An empty list skips the task; anything but a list is an error. */
-  readonly items: (context: TaskContext<Vars>) => readonly Item[] | Promise<readonly Item[]>
+  readonly items: readonly Item[] | ((context: TaskContext<Vars>) => readonly Item[] | Promise<readonly Item[]>)
   /** Judged for each item; without any item left the task is skipped. */
   readonly when?: (item: Item, context: TaskContext<Vars>) => boolean | Promise<boolean>
 }
@@ -37,7 +37,7 @@ export function loop<Vars, Item, Value>(name: string, options: LoopOptions<Vars,
   checkOptions('loop', name, options)
   const { items, when, ...rest } = options
   return task<Vars, Value[]>(name, rest, async (context) => {
-    const list: unknown = await items(context)
+    const list: unknown = typeof items === 'function' ? await items(context) : items
     if (!Array.isArray(list)) throw new InputError('loop', `${name} needs a list to loop over, got ${typeof list === 'string' ? `the text ${JSON.stringify(list)}` : typeof list}`, { host: context.inventoryHost })
     const values: Value[] = []
     for (const [index, item] of (list as Item[]).entries()) {
@@ -55,8 +55,17 @@ export function notBoolean(name: string, got: unknown): InputError {
   return new InputError('not-a-boolean', `the condition of "${name}" is not a boolean: ${JSON.stringify(got) ?? 'undefined'}`, { hint: 'compare it with something; the text "false" would be true' })
 }
 
+/** What is particular to a handler. */
+export interface HandlerOptions<Vars, Value = unknown> extends TaskOptions<Vars, Value> {
+  /** Topics that it listens to, beside its name. */
+  readonly listen?: string | readonly string[]
+}
+
 /** A task that runs when a change has notified it: once per host, at the end or at `flushHandlers()`, in the recipe's order. */
-export function handler<Vars, Value = void>(name: string, options: TaskOptions<Vars, Value> & { readonly listen?: string | readonly string[] }, run: TaskFunction<Vars, Value>): Task<Vars, Value> {
+export function handler<Vars, Value = void>(name: string, run: TaskFunction<Vars, Value>): Task<Vars, Value>
+export function handler<Vars, Value = void>(name: string, options: HandlerOptions<Vars, Value>, run: TaskFunction<Vars, Value>): Task<Vars, Value>
+export function handler<Vars, Value>(name: string, ...parts: [TaskFunction<Vars, Value>] | [HandlerOptions<Vars, Value>, TaskFunction<Vars, Value>]): Task<Vars, Value> {
+  const [options, run] = parts.length === 1 ? [{}, parts[0]] : parts
   checkOptions('handler', name, options)
   const { listen = [], ...rest } = options
   return { ...task<Vars, Value>(name, rest, run), listen: [listen].flat() }
@@ -74,6 +83,7 @@ export interface BlockParts<Vars> {
 /** Puts tasks together: under common options, with a rescue, with an end that is always reached. */
 export function block<Vars>(name: string, parts: BlockParts<Vars> & StepOptions<Vars>): Block<Vars> {
   checkOptions('block', name, parts)
+  checkParts('block', name, parts, ['tasks'])
   const { tasks, rescue, always = [], ...options } = parts
   return { kind: 'block', name, options, tasks, rescue, always }
 }
@@ -106,6 +116,7 @@ export interface RecipeDefinition<Schema extends z.ZodObject> extends Partial<Om
  */
 export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, never>>>(definition: RecipeDefinition<Schema>): Recipe<Schema> {
   checkOptions('recipe', definition.description, definition)
+  checkParts('recipe', definition.description, definition, ['description', 'hosts', 'tasks'])
   return {
     become: undefined,
     handlers: [],

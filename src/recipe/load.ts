@@ -46,9 +46,10 @@ export async function findRecipe(name: string): Promise<LoadedRecipe> {
   if (file === undefined || !existsSync(file)) {
     if (isPath) throw new UsageError('unknown-recipe', `there is no recipe file ${name}`, { location: { file: file ?? name } })
     const known = await recipeNames()
+    const beside = ['.ts', '.js', '.mts', '.mjs'].map((extension) => `./${name}${extension}`).find((path) => existsSync(path))
     const near = nearest(name, known)
     throw new UsageError('unknown-recipe', `there is no recipe called "${name}"`, {
-      hint: `${near === undefined ? '' : `did you mean "${near}"? `}known recipes: ${known.join(', ')}`,
+      hint: `${beside !== undefined ? `did you mean the file ${beside}? ` : near === undefined ? '' : `did you mean "${near}"? `}known recipes: ${known.join(', ')}`,
     })
   }
   const module = await importFile(file)

@@ -32,6 +32,8 @@ export interface TaskContext<Vars = unknown> {
   readonly failure: Failure | undefined
   /** How the user calls farm again with the same inventory: `again('ssh boreas')` gives `farm ssh -i hosts.ini boreas`. */
   again(command: string): string
+  /** Tells people something; a warning stands out. */
+  note(message: string): void
   note(level: 'info' | 'warning', message: string): void
   /** Says which step of long work is under way. */
   progress(message: string): void

@@ -9,12 +9,11 @@ let library: typeof Diffs | undefined
 
 /** The lines of a unified diff with three lines of context; titles say which side is which. */
 export function unifiedDiff({ title, before, after }: Diff, colour: boolean): string[] {
-  const headers = [before === '' ? 'nothing' : title, after === '' ? 'nothing' : title] as const
   const { createTwoFilesPatch, FILE_HEADERS_ONLY } = (library ??= createRequire(import.meta.url)('diff') as typeof Diffs)
-  const patch = createTwoFilesPatch(headers[0], headers[1], before, after, before === '' ? '' : 'is', after === '' ? '' : 'shall be', { context: 3, headerOptions: FILE_HEADERS_ONLY })
-  return patch
-    .trimEnd()
-    .split('\n')
+  const patch = createTwoFilesPatch('', '', before, after, '', '', { context: 3, headerOptions: FILE_HEADERS_ONLY })
+  // The library writes names as git does, in which an é is `\\303\\251`.
+  const headers = [before === '' ? '--- nothing' : `--- ${title}\tis`, after === '' ? '+++ nothing' : `+++ ${title}\tshall be`]
+  return [...headers, ...patch.trimEnd().split('\n').slice(2)]
     .map((text) => paint(lookOf(text), text.split('\t').map(clean).join('\t'), colour))
 }
 

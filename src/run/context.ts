@@ -61,7 +61,10 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
     owner: options.owner,
     failure: place.failure,
     again: options.again,
-    note: (level, message) => emit({ type: 'note', level, message, ...at }),
+    note: (...words: [string] | ['info' | 'warning', string]) => {
+      const [level, message] = words.length === 1 ? (['info', words[0]] as const) : words
+      emit({ type: 'note', level, message: String(message), ...at })
+    },
     progress: (message) => emit({ type: 'progress', ...at, message }),
     rung: (machine, rung, seconds, detail) => emit({ type: 'rung', ...at, machine, rung, seconds, detail }),
     result: (lines, data) => emit({ type: 'result', host: name, lines, data }),

@@ -57,8 +57,16 @@ export function hostsOf(recipe: Recipe, { inventory, limit }: Pick<PlanOptions, 
   } catch (error) {
     if (limit === undefined || !(error instanceof FarmError) || error.code !== 'no-hosts') throw error
     // A limit that leaves nothing of this recipe is fine; one that leaves nothing at all is a mistake.
-    inventory.select('all', limit, { unknown })
-    return []
+    if (matches(inventory, limit, unknown)) return []
+    throw error
+  }
+}
+
+function matches(inventory: PlanOptions['inventory'], limit: string, unknown: 'refuse' | 'ignore'): boolean {
+  try {
+    return inventory.select('all', limit, { unknown }).length > 0
+  } catch {
+    return false
   }
 }
 
