@@ -2,7 +2,7 @@
  * From argv to an exit code. Finds the command, reads its options, runs it, and tells people of errors;
  * what commands do stands in commands/, what they ask of the layers below in engine.ts.
  */
-import { EXIT, FarmError, InterruptedError, UsageError } from '../errors.ts'
+import { EXIT, FarmError, InterruptedError, TaskError, UsageError } from '../errors.ts'
 import { interruptedExitCode, toFailure } from '../failure.ts'
 import { formatFailure, wantsColour } from '../report/index.ts'
 import { mask, masked } from '../secrets.ts'
@@ -26,8 +26,22 @@ export async function main(argv: readonly string[]): Promise<number> {
     tell(error, argv, io)
     process.exit(EXIT.unexpected)
   })
+  // A recipe that forgets an `await` must not take the other hosts' work down with it: that is ended in order.
+  let forgotten = false
+  process.on('unhandledRejection', (reason) => {
+    if (!forgotten) tell(forgottenError(reason), argv, io)
+    forgotten = true
+    interruption.end(new InterruptedError('the run is ended: something failed that nobody waited for'))
+  })
   // Awaited here: the signal handlers go when this function ends.
-  return await runFarm(argv, io)
+  const code = await runFarm(argv, io)
+  return forgotten ? EXIT.taskFailed : code
+}
+
+function forgottenError(reason: unknown): TaskError {
+  const [first = ''] = (reason instanceof Error ? reason.message : String(reason)).trim().split('\n')
+  const code = typeof reason === 'object' && reason !== null && 'exitCode' in reason && typeof reason.exitCode === 'number' && !(reason instanceof FarmError) ? `exit code ${reason.exitCode}` : first
+  return new TaskError('forgotten', `something failed that nobody waited for${code === '' ? '' : `: ${code}`}`, { hint: 'an `await` is missing in a task; the run is ended', cause: reason })
 }
 
 /** Runs farm with the given world around it. Resolves with the exit code; never rejects. */

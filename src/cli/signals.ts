@@ -12,6 +12,8 @@ const PATIENCE = 200
 export interface Interruption extends Disposable {
   /** Its reason is an InterruptedError that knows the exit code. */
   readonly signal: AbortSignal
+  /** Ends the work in order, for another reason than a signal. */
+  end(reason: InterruptedError): void
 }
 
 /** Listens for interruptions. `say` gets a line for the user. */
@@ -34,6 +36,7 @@ export function listenForInterruption(say: (line: string) => void): Interruption
   for (const name of SIGNALS) process.on(name, interrupt)
   return {
     signal: controller.signal,
+    end: (reason) => controller.abort(reason),
     [Symbol.dispose]() {
       for (const name of SIGNALS) process.off(name, interrupt)
     },

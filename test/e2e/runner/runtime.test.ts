@@ -174,3 +174,13 @@ test('a clock that jumps backwards does not hold up a task that is tried again',
   assert.equal(code, 0)
   assert.equal(events.filter((event) => event.type === 'retry').length, 2)
 })
+
+test('a forgotten await ends the run in order, and says so', async () => {
+  stage.recipe('forgotten', "block('work', { tasks: [task('forget', ({ host }) => { void host.query`exit 3` }), task('wait', async ({ host }) => void (await host.$`sleep 600`))], always: [task('tidy up', async ({ host }) => void (await host.query`true`))] })")
+  const run = stage.start('forgotten', '--limit', 'web1')
+  const { code, events, stderr } = await run.end()
+  assert.equal(code, 2, stderr)
+  assert.match(stderr, /something failed that nobody waited for.*exit code 3/)
+  assert.match(stderr, /await/)
+  assert.ok(events.some((event) => event.type === 'task-end' && event.task === 'tidy up' && event.outcome === 'ok'))
+})

@@ -95,7 +95,7 @@ describe('errors for people', () => {
 
   test('an unexpected error is short, and says how to see more', async () => {
     const { err } = await farm(['list'], defect)
-    assert.match(err, /^farm: unexpected error: x is not a function\n {2}at test\/unit\/cli\/main\.test\.\S+:\d+:\d+\n[^]* {2}hint: this is a defect of farm or of a recipe; FARM_DEBUG=1 shows the stack\n$/)
+    assert.match(err, /^farm: unexpected error: x is not a function\n {2}at (?:dist\/)?test\/unit\/cli\/main\.test\.\S+:\d+:\d+\n[^]* {2}hint: this is a defect of farm or of a recipe; FARM_DEBUG=1 shows the stack\n$/)
     assert.doesNotMatch(err, /\n {6}at /)
   })
 

@@ -69,18 +69,19 @@ test('Ctrl-C twice leaves no command alive, however stubborn', async () => {
     signal.addEventListener('abort', () => process.stderr.write('ends\\n'))
     setInterval(() => {}, 1000)`)
   let heard = ''
+  const pid = (): number => Number(/pid (\d+)/.exec(heard)?.[1])
   child.stderr?.on('data', (chunk: Buffer) => { heard += chunk.toString() })
   try {
-    await until(() => /pid \d+/.test(heard))
+    await until(() => pid() > 0)
     child.kill('SIGINT')
     await until(() => heard.includes('ends'))
-    const pid = Number(/pid (\d+)/.exec(heard)?.[1])
-    assert.ok(runs(pid))
+    assert.ok(runs(pid()))
     child.kill('SIGINT')
     assert.deepEqual(await once(child, 'exit'), [130, null])
-    await until(() => !runs(pid))
+    await until(() => !runs(pid()))
   } finally {
     child.kill('SIGKILL')
+    if (runs(pid())) process.kill(-pid(), 'SIGKILL')
   }
 })
 
