@@ -99,10 +99,10 @@ function recapLine(host: string, counts: Recap, colour: boolean): string {
   return `${paint(worst, host, colour)}  ${cells.join('  ')}`.trimEnd()
 }
 
-/** What an interruption left undone: `web1: 3 tasks from "Restart sshd"`. A failed host says itself why it went no further. */
-function undoneLines({ undone, exitCode }: RunEnd, colour: boolean): string[] {
-  const rows = Object.entries(undone).filter(([, tasks]) => tasks.length > 0)
-  if (rows.length === 0 || !wasInterrupted(exitCode)) return []
+/** What was left undone: `web1: 3 tasks from "Restart sshd"`. A failed host says itself why it went no further; others ended because of it, or of the user. */
+function undoneLines({ undone, exitCode, recap }: RunEnd, colour: boolean): string[] {
+  const failed = (host: string): boolean => (recap[host]?.failed ?? 0) + (recap[host]?.unreachable ?? 0) > 0
+  const rows = Object.entries(undone).filter(([host, tasks]) => tasks.length > 0 && (wasInterrupted(exitCode) || !failed(host)))
   // Hosts that stand at the same place share a line.
   const places = new Map<string, string[]>()
   for (const [host, tasks] of rows) {

@@ -80,9 +80,11 @@ interrupted; the same command again continues (9.0 s)
     assert.match(out, /\u001b\[31mfailed\u001b/)
   })
 
-  test('what was left undone is only told of interruptions: failures say themselves why they ended', async () => {
+  test('what was left undone is told of interruptions, and of hosts that other hosts' failures kept from it', async () => {
     const end = RUN.at(-1) as Extract<Event, { type: 'run-end' }>
-    assert.doesNotMatch(await shown('plain', [...RUN.slice(0, -1), { ...end, exitCode: 2 }]), /left undone/)
+    const text = await shown('plain', [...RUN.slice(0, -1), { ...end, exitCode: 2 }])
+    assert.match(text, /left undone: web3: 2 tasks/)
+    assert.doesNotMatch(text, /left undone: web2/)
   })
 
   test('cost next to nothing: a big run\'s events of a second within a tenth of it', async () => {
