@@ -80,7 +80,7 @@ interrupted; the same command again continues (9.0 s)
     assert.match(out, /\u001b\[31mfailed\u001b/)
   })
 
-  test('what was left undone is told of interruptions, and of hosts that other hosts' failures kept from it', async () => {
+  test('what was left undone is told of interruptions, and of hosts that the failures of others kept from it', async () => {
     const end = RUN.at(-1) as Extract<Event, { type: 'run-end' }>
     const text = await shown('plain', [...RUN.slice(0, -1), { ...end, exitCode: 2 }])
     assert.match(text, /left undone: web3: 2 tasks/)
