@@ -113,8 +113,12 @@ function valueOf(name: string, option: Option | undefined, read: unknown): unkno
       return all.length
     case 'list':
       return all.map(String)
-    case 'words':
-      return all.flatMap((text) => String(text).split(',')).map((word) => word.trim()).filter(Boolean)
+    case 'words': {
+      const words = all.map((text) => String(text).split(',').map((word) => word.trim()).filter(Boolean))
+      // Nothing at all would mean everything.
+      if (words.some((some) => some.length === 0)) throw new UsageError('empty-value', `option --${name} has an empty value`, { hint: `give it a value, or leave --${name} out` })
+      return words.flat()
+    }
     default: {
       if (all.length > 1) throw new UsageError('repeated-option', `option --${name} is given ${all.length} times`, { hint: 'it takes one value: keep the one that you mean' })
       const [text] = all

@@ -1,8 +1,9 @@
-import { EXIT } from '../../errors.ts'
+import { EXIT, UsageError } from '../../errors.ts'
 import type { Event } from '../../events.ts'
 import { clean, createReport, cut, paint, seconds, wantsColour, type Look } from '../../report/index.ts'
 import type { PastRun, RunVerdict } from '../../run/history.ts'
 import { shellQuote } from '../../quote.ts'
+import { didYouMean } from '../../suggest.ts'
 import { command, type CommandContext } from '../command.ts'
 import { loadHistory } from '../lazy.ts'
 import { SHARED } from '../options.ts'
@@ -74,6 +75,7 @@ async function replay(run: PastRun, { options, io, print }: Context): Promise<nu
   if (!options.json) print(paint('faint', `${run.run}  ${when(run.time)}  ${clean(['farm', ...run.header.argv.map(shellQuote)].join(' '))}`, colour))
   let passed = 0
   for await (const event of readEvents(run.run)) {
+    if (event.type === 'run-start') checkHosts(options.host, event.hosts)
     const shown = wanted.size === 0 ? event : ofHosts(event, wanted)
     if (shown !== undefined) report.sink(shown)
     // A long journal is read faster than a slow reader takes it.
@@ -83,6 +85,11 @@ async function replay(run: PastRun, { options, io, print }: Context): Promise<nu
   await report.end()
   if (!options.json && (run.verdict === 'cut off' || run.verdict === 'under way')) print('', paint(LOOKS[run.verdict], run.verdict === 'cut off' ? 'cut off: farm ended without a word' : 'under way', colour))
   return EXIT.done
+}
+
+function checkHosts(asked: readonly string[], known: readonly string[]): void {
+  const unknown = asked.find((host) => !known.includes(host))
+  if (unknown !== undefined) throw new UsageError('unknown-host', `the run did not work on a host ${unknown}`, { hint: didYouMean(unknown, known) ?? `its hosts: ${known.join(', ')}` })
 }
 
 /** What of an event concerns the hosts; undefined when nothing does. */

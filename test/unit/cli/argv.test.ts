@@ -115,3 +115,7 @@ describe('options on the command line', () => {
     )
   })
 })
+
+test('a list of words that holds none is an error: left out it would mean everything', () => {
+  for (const argv of [['--tags', ','], ['--tags', 'a', '--tags', ' , ']]) assert.throws(() => parseArgv(argv, { tags: { kind: 'words', help: '' } }), { code: 'empty-value', exitCode: 64 })
+})
