@@ -2,6 +2,7 @@
 import { becomeSpec, connect, connectionVars, hostSpec, type Become, type Connection } from '../host/index.ts'
 import type { StepOptions } from '../recipe/index.ts'
 import type { Scope } from '../vars/index.ts'
+import { Semaphore } from './pace.ts'
 import type { RunVariables } from './variables.ts'
 
 /** A borrowed connection; given back, it is closed when nobody else has it. */
@@ -17,10 +18,14 @@ interface Entry {
   users: number
 }
 
+/** Hosts that are logged in to at once: it takes the controller's CPU, and more at once would only wait for each other in memory. */
+const HANDSHAKES = 50
+
 /** Opens, shares and closes connections. */
 export class Connections {
   readonly #variables: RunVariables
   readonly #entries = new Map<string, Entry>()
+  readonly #handshakes = new Semaphore(HANDSHAKES)
   /** What scopes say of connections: every task asks. */
   readonly #read = new WeakMap<Scope, Record<string, unknown>>()
 
@@ -30,7 +35,7 @@ export class Connections {
 
   /** @param signal ends the connecting. @throws UnreachableError, InputError */
   async lease(host: string, signal: AbortSignal): Promise<Lease> {
-    const entry = this.#entries.get(host) ?? { opening: connect(hostSpec(host, this.#vars(host)), { signal }), users: 0 }
+    const entry = this.#entries.get(host) ?? { opening: this.#handshakes.with(() => connect(hostSpec(host, this.#vars(host)), { signal })), users: 0 }
     this.#entries.set(host, entry)
     entry.users += 1
     const forget = (): void => {
