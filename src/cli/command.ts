@@ -47,6 +47,8 @@ export interface Command {
   readonly examples: readonly (readonly [line: string, meaning: string])[]
   /** Bounds of the number of words; the default is none. */
   readonly words?: readonly [least: number, most: number]
+  /** An empty word means something; otherwise it is an error, most likely of a variable that was not set. */
+  readonly emptyWords?: boolean
   /** After so many words everything belongs to another program. */
   readonly ownWords?: number
   /** What stands behind `--` belongs to another program. */

@@ -95,7 +95,7 @@ function checkWords({ name, usage, words: bounds = [0, 0], ownWords, ownRest = f
   const extra = words[most] ?? (ownWords === undefined && !ownRest ? rest?.[0] : undefined)
   if (words.length < least) throw new UsageError('missing-word', `farm ${name} needs ${usage.replace(/^(\[\S*( \S+)?\]…? )*/u, '').split(' ')[0] ?? 'a name'}`, { hint })
   if (extra !== undefined) throw new UsageError('needless-word', `farm ${name} does not know what to do with "${extra}"`, { hint })
-  if (words.includes('')) throw new UsageError('empty-word', 'an argument is empty', { hint })
+  if (words.includes('') && emptyWords !== true) throw new UsageError('empty-word', 'an argument is empty', { hint })
 }
 
 /** Tells people what went wrong. An unexpected error is a defect of farm: its stack is shown to those who ask for it. */

@@ -16,6 +16,8 @@ export default command({
     ...VAULT_OPTIONS,
   },
   words: [1, 1],
+  // As in Ansible: all hosts.
+  emptyWords: true,
   examples: [
     ["farm hosts 'vmhost:!old*'", 'one name a line'],
     ['farm hosts all --limit anemoi', 'as a run with this limit would select'],

@@ -86,6 +86,7 @@ describe('farm hosts', () => {
     assert.equal((await farm('hosts', 'site:!w1', '-i', hosts())).out, 'w2\nd1\n')
     assert.equal((await farm('hosts', 'all', '--limit', 'w*', '-i', hosts())).out, 'w1\nw2\n')
   })
+  test('takes an empty pattern for all', async () => assert.equal((await farm('hosts', '', '-i', hosts())).out.trim().split('\n').length, 3))
   test('warns of names that nobody knows, which match nothing', async () => {
     const { code, out, err } = await farm('hosts', 'db:wbe', '-i', hosts())
     assert.deepEqual([code, out, /warning: no host and no group is called wbe/.test(err)], [0, 'd1\n', true])
