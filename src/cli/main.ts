@@ -89,7 +89,7 @@ async function showHelp(command: Command, io: Io): Promise<number> {
   return EXIT.done
 }
 
-function checkWords({ name, usage, words: bounds = [0, 0], ownWords, ownRest = false }: Command, words: readonly string[], rest: readonly string[] | undefined): void {
+function checkWords({ name, usage, words: bounds = [0, 0], emptyWords, ownWords, ownRest = false }: Command, words: readonly string[], rest: readonly string[] | undefined): void {
   const [least, most] = bounds
   const hint = `usage: farm ${name}${usage === '' ? '' : ` ${usage}`}`
   const extra = words[most] ?? (ownWords === undefined && !ownRest ? rest?.[0] : undefined)
