@@ -162,9 +162,11 @@ async function measureFacts(): Promise<void> {
 async function measureInventory(hosts: number, groups: number): Promise<void> {
   const files = largeInventories(loopback.dir, hosts, groups)
   for (const [format, file, least] of [['INI', files.ini, 20], ['YAML', files.yaml, 10]] as const) {
-    for (const { what, own, theirs, limit } of [
-      { what: 'all hosts and variables', own: ['inventory', '--list', '-i', file], theirs: ['ansible-inventory', '--list', '-i', file], limit: least },
-      { what: 'a pattern', own: ['hosts', PATTERN, '-i', file], theirs: ['ansible', PATTERN, '--list-hosts', '-i', file], limit: undefined },
+    // What ansible-inventory takes to load it: it knows no patterns.
+    let loading: readonly number[] = []
+    for (const { what, own, theirs } of [
+      { what: 'all hosts and variables', own: ['inventory', '--list', '-i', file], theirs: ['ansible-inventory', '--list', '-i', file] },
+      { what: 'a pattern', own: ['hosts', PATTERN, '-i', file], theirs: ['ansible', PATTERN, '--list-hosts', '-i', file] },
     ]) {
       const name = `${hosts} hosts in ${groups} groups, ${format}, ${what}`
       const seconds = { farm: [] as number[], ansible: [] as number[] }
@@ -175,8 +177,12 @@ async function measureInventory(hosts: number, groups: number): Promise<void> {
       figures.push(figure(`${name}: farm`, 's', seconds.farm))
       if (ansible === undefined) continue
       figures.push(figure(`${name}: ${theirs[0]}`, 's', seconds.ansible))
-      const times = ratios(seconds.ansible, seconds.farm)
-      figures.push(limit === undefined || quick ? figure(`${name}: that in farm's time`, '×', times) : figureAtLeast(`${name}: that in farm's time`, '×', times, limit))
+      figures.push(figure(`${name}: that in farm's time`, '×', ratios(seconds.ansible, seconds.farm)))
+      if (loading.length === 0) loading = seconds.ansible
+      else {
+        const title = `${name}: ansible-inventory --list in farm's time`
+        figures.push(quick ? figure(title, '×', ratios(loading, seconds.farm)) : figureAtLeast(title, '×', ratios(loading, seconds.farm), least))
+      }
     }
   }
 }
