@@ -133,12 +133,6 @@ test('a task that waited for its turn does not begin once the run has to stop', 
   assert.equal(words.text, 'one')
 })
 
-test('several names of one machine share its lock within a run', async () => {
-  const words = new Words()
-  const { code, ends } = await run(simple([words.task('one')], { lock: true }), { hosts: ['a', 'b', 'c'] })
-  assert.deepEqual([code, ends.length], [0, 3])
-})
-
 test('a wrong serial is an error before the first recipe runs', async () => {
   const words = new Words()
   await assert.rejects(run([simple([words.task('one')]), simple([words.task('two')], { serial: 1.5 })]), { code: 'serial', exitCode: 65 })

@@ -121,3 +121,9 @@ test('a second farm on a host is refused, and told who holds it', async () => {
   assert.equal(inner.code, 75)
   assert.match(inner.message ?? '', /another farm is at work on a: .*pid \d+.*farm run test/)
 })
+
+// In this file, whose tests take the machine's real lock: other files run beside it.
+test('several names of one machine share its lock within a run', async () => {
+  const { code, ends } = await run(simple([write('nine')]), { hosts: ['a', 'b', 'c'] })
+  assert.deepEqual([code, ends.length], [0, 3])
+})
