@@ -4,7 +4,6 @@
  */
 import { dirname } from 'node:path'
 import { formatLocation } from '../errors.ts'
-import type { EventSink } from '../events.ts'
 import { packagedCode } from '../paths.ts'
 import { shellQuote } from '../quote.ts'
 import type { HostSpec } from '../host/index.ts'
@@ -12,7 +11,7 @@ import type { Check } from '../hypervisor/index.ts'
 import type { ExplainedVariable, Inventory } from '../inventory/index.ts'
 import type { MachineStatus } from '../machine/index.ts'
 import type { LoadedRecipe, Step } from '../recipe/index.ts'
-import type { Plan } from '../run/index.ts'
+import type { Plan, PlanOptions, RunOptions } from '../run/index.ts'
 import type { Layer, Scope, VarDescription } from '../vars/index.ts'
 
 export type { Check, HostSpec, LoadedRecipe, MachineStatus, Plan, Step, VarDescription }
@@ -49,25 +48,13 @@ export interface FarmExtras {
 }
 
 /** What decides which tasks run on which hosts. */
-export interface PlanRequest {
+export interface PlanRequest extends Pick<PlanOptions, 'limit' | 'tags' | 'skipTags' | 'startAt' | 'allowUnknownTags'> {
   /** `file` is undefined for what was never in one. */
   readonly recipe: Pick<LoadedRecipe, 'name' | 'recipes'> & Partial<Pick<LoadedRecipe, 'file'>>
-  readonly limit: string | undefined
-  readonly tags: readonly string[]
-  readonly skipTags: readonly string[]
-  readonly startAt: string | undefined
-  readonly allowUnknownTags: boolean
 }
 
 /** What one run is to do. */
-export interface RunRequest extends PlanRequest {
-  /** The run's id. */
-  readonly run: string
-  readonly check: boolean
-  readonly forks: number
-  readonly forceHandlers: boolean
-  readonly sink: EventSink
-  readonly signal: AbortSignal
+export interface RunRequest extends PlanRequest, Pick<RunOptions, 'run' | 'check' | 'forks' | 'forceHandlers' | 'sink' | 'signal'> {
   /** How the user calls farm again with the same inventory. */
   again(command: string): string
 }

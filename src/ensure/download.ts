@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { FarmError, InputError, TaskError, TemporaryError } from '../errors.ts'
 import { parseStat, STAT_FORMAT, temporaryName, type Host, type Stat } from '../host/index.ts'
+import { shownUrl } from '../url.ts'
 import { attributes, hostPath } from './arguments.ts'
 import { attributeChanges, attributeSides, describeChanges, ownership } from './attributes.ts'
 import { setAttributesOf } from './content.ts'
@@ -44,10 +45,10 @@ export const download = primitive({
   schema,
   run: async ({ host }, { url, dest, checksum, force, timeout, ...wanted }) => {
     const name = decodeURIComponent(posix.basename(new URL(url).pathname))
-    if (dest.endsWith('/') && name === '') throw new InputError('download-name', `${shown(url)} does not end in a name`, { hint: 'give dest the name of the file' })
+    if (dest.endsWith('/') && name === '') throw new InputError('download-name', `${shownUrl(url)} does not end in a name`, { hint: 'give dest the name of the file' })
     const path = dest.endsWith('/') ? dest + name : dest
     const { stat, digests, list } = await look(host, path, checksum)
-    const expected = checksum === undefined ? undefined : (parseDigest(checksum) ?? findDigest(list, name, shown(checksum)))
+    const expected = checksum === undefined ? undefined : (parseDigest(checksum) ?? findDigest(list, name, shownUrl(checksum)))
     const right = stat !== undefined && (expected === undefined ? !force : digests[expected.algorithm] === expected.value)
     const changes = stat === undefined ? [] : attributeChanges(wanted, stat)
     if (right) {
@@ -57,7 +58,7 @@ export const download = primitive({
     }
     const before = stat === undefined ? '' : `${stat.size} bytes\n`
     const owner = stat === undefined ? ownership(wanted) : `${wanted.owner ?? stat.uid}:${wanted.group ?? stat.gid}`
-    await host.change({ summary: `download ${shown(url)} to ${path}`, diff: { title: path, before, after: `${shown(url)}${expected === undefined ? '' : ` ${expected.algorithm} ${expected.value}`}\n` } }, async ($) => {
+    await host.change({ summary: `download ${shownUrl(url)} to ${path}`, diff: { title: path, before, after: `${shownUrl(url)}${expected === undefined ? '' : ` ${expected.algorithm} ${expected.value}`}\n` } }, async ($) => {
       const result = await $({ nothrow: true, timeout: timeout * 1000 + 5_000 })`
         path=${path} owner=${owner ?? ''} expected=${expected?.value ?? ''}
         if [ -L "$path" ]; then path=$(readlink -f "$path"); fi
@@ -76,7 +77,7 @@ export const download = primitive({
         chmod ${(wanted.mode ?? stat?.mode ?? 0o644).toString(8)} "$new"
         mv -f "$new" "$path"`
       if (result.exitCode === MISMATCH) {
-        throw new TaskError('download-checksum', `${shown(url)} is not what its checksum promises`, { host: host.name, details: [`expected ${expected?.value}`, `got      ${result.stdout.trim()}`], hint: 'the file on the host is as it was' })
+        throw new TaskError('download-checksum', `${shownUrl(url)} is not what its checksum promises`, { host: host.name, details: [`expected ${expected?.value}`, `got      ${result.stdout.trim()}`], hint: 'the file on the host is as it was' })
       }
       if (result.exitCode !== 0) throw failure(host, url, result.stderr, result.exitCode, timeout)
     })
@@ -115,14 +116,6 @@ function failure(host: Host, url: string, stderr: string, exitCode: number | nul
   const facts = { host: host.name, details: lines.slice(-5) }
   if (exitCode === NO_TOOL) return new TaskError('downloader-missing', 'there is neither curl nor wget to download with', { host: host.name, hint: 'install the package curl' })
   if (/nonexistent|No such file or directory/.test(reason)) return new TaskError('file-write', `cannot write the download: ${reason}`, { ...facts, hint: 'create its directory first: ensure.directory' })
-  if (/\b(401|403|404|410)\b/.test(reason)) return new TaskError('download-missing', `${shown(url)} cannot be had: ${reason}`, { ...facts, hint: 'check the address' })
-  return new TemporaryError('download-failed', `the download of ${shown(url)} failed: ${reason}`, facts)
-}
-
-/** An address without its password. */
-function shown(address: string): string {
-  const parsed = new URL(address)
-  if (parsed.password === '') return address
-  parsed.password = '***'
-  return parsed.href
+  if (/\b(401|403|404|410)\b/.test(reason)) return new TaskError('download-missing', `${shownUrl(url)} cannot be had: ${reason}`, { ...facts, hint: 'check the address' })
+  return new TemporaryError('download-failed', `the download of ${shownUrl(url)} failed: ${reason}`, facts)
 }

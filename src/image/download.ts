@@ -2,10 +2,10 @@
 import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
+import { shownUrl } from '../url.ts'
 import type { ImageRecord } from './cache.ts'
 import { kernelCommandLine } from './command-line.ts'
 import { HEADER_BYTES, imageFormat } from './format.ts'
-import { shown } from './location.ts'
 import { sizeOf, type Watch } from './transfer.ts'
 import type { BaseImage, DownloadSpec } from './types.ts'
 import { fetchVerified, imageSources, type Source } from './verify.ts'
@@ -29,7 +29,7 @@ export async function download(host: Host, $: Shell, spec: DownloadSpec, key: st
   if (initrd) await fetchVerified(host, $, initrd, part(initrd), `${stage}/initrd.img`, watch)
   return {
     key,
-    origin: shown(spec.url),
+    origin: shownUrl(spec.url),
     ...(disk.checksum && { algorithm: disk.checksum.algorithm, checksum: disk.checksum.digest }),
     virtualSize,
     ...downloadTraits(spec),

@@ -2,11 +2,11 @@
 import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
 import type { Host } from '../host/index.ts'
+import { shownUrl } from '../url.ts'
 import { build, buildTraits } from './build.ts'
 import { describe, publish, readCached } from './cache.ts'
 import { download, downloadTraits } from './download.ts'
 import { imageKey } from './key.ts'
-import { shown } from './location.ts'
 import { remoteSize, type Watch } from './transfer.ts'
 import type { BaseImage, ImageSpec } from './types.ts'
 import { checkSpec, imageSources } from './verify.ts'
@@ -59,7 +59,7 @@ export async function ensureImage(host: Host, spec: ImageSpec, { cacheDir, ...wa
   if (there !== undefined) return there
   if (spec.kind === 'download') await checkWorkingDir(host, spec.workingDir)
   let image = plannedImage(spec, cacheDir)
-  const summary = spec.kind === 'download' ? `download image ${shown(spec.url)}` : `build image ${key}`
+  const summary = spec.kind === 'download' ? `download image ${shownUrl(spec.url)}` : `build image ${key}`
   await host.change({ summary }, async ($) => {
     image = await publish(host, $, cacheDir, key, (stage) => (spec.kind === 'download' ? download(host, $, spec, key, stage, watch) : build(host, $, spec, key, stage, watch)))
   })

@@ -48,12 +48,3 @@ function checked(url: string): string {
   }
   return url
 }
-
-/** The address without its password, for messages. */
-export function shown(url: string): string {
-  if (!URL.canParse(url)) return url
-  const parsed = new URL(url)
-  if (parsed.password === '') return url
-  parsed.password = '***'
-  return parsed.href
-}

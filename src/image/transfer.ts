@@ -4,7 +4,8 @@
  */
 import { FarmError, InputError, InterruptedError, TaskError, TemporaryError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
-import { localPath, shown } from './location.ts'
+import { shownUrl } from '../url.ts'
+import { localPath } from './location.ts'
 import { clearForeignPart } from './working-dir.ts'
 
 /** Programs that can download, best first. */
@@ -74,7 +75,7 @@ export async function transfer(host: Host, $: Shell, url: string, part: string, 
   const tell = async (): Promise<void> => {
     const size = await sizeOf(host, part)
     const amount = total === undefined ? `${mib(size)} MiB` : `${Math.min(100, Math.floor((size / total) * 100))} % of ${mib(total)} MiB`
-    watch.progress(`downloading ${shown(url)} (${amount})`)
+    watch.progress(`downloading ${shownUrl(url)} (${amount})`)
   }
   let before = await sizeOf(host, part)
   let resumed = before > 0
@@ -150,9 +151,9 @@ function failure(host: Host, what: string, url: string, stderr: string, size = 0
   const details = stderr.trim().split('\n').slice(-5)
   const facts = { host: host.name, details }
   if (localPath(url) !== undefined) return new InputError('image-missing', `${what} ${url} cannot be read: ${lastLine(stderr)}`, facts)
-  if (refused(stderr)) return new InputError('image-missing', `${what} ${shown(url)} cannot be had: ${lastLine(stderr)}`, { ...facts, hint: 'check the address; old builds are removed from most servers' })
+  if (refused(stderr)) return new InputError('image-missing', `${what} ${shownUrl(url)} cannot be had: ${lastLine(stderr)}`, { ...facts, hint: 'check the address; old builds are removed from most servers' })
   const kept = size === 0 ? '' : ` after ${mib(size)} MiB`
-  return new TemporaryError('download-failed', `the download of ${shown(url)} failed${kept}: ${lastLine(stderr)}`, { ...facts, hint: 'run the same command again: it goes on from there' })
+  return new TemporaryError('download-failed', `the download of ${shownUrl(url)} failed${kept}: ${lastLine(stderr)}`, { ...facts, hint: 'run the same command again: it goes on from there' })
 }
 
 function lastLine(text: string): string {

@@ -1,8 +1,9 @@
 /** Which checksum a downloaded file must have, and whether it has it. */
 import { InputError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
+import { shownUrl } from '../url.ts'
 import { findChecksum, parseChecksum, type Checksum } from './checksum.ts'
-import { fileName, imageName, shown } from './location.ts'
+import { fileName, imageName } from './location.ts'
 import { during, fetchText, transfer, type Watch } from './transfer.ts'
 import type { DownloadSpec } from './types.ts'
 
@@ -20,7 +21,7 @@ export async function imageSources(host: Host, spec: DownloadSpec): Promise<{ di
   const list = checksumUrl === undefined ? undefined : await fetchText(host, checksumUrl, 'the checksum file')
   const source = (url: string, name: string, own?: string): Source => {
     if (own !== undefined) return { url, name, checksum: parseChecksum(own) }
-    if (list !== undefined && checksumUrl !== undefined) return { url, name, checksum: findChecksum(list, name, shown(checksumUrl)) }
+    if (list !== undefined && checksumUrl !== undefined) return { url, name, checksum: findChecksum(list, name, shownUrl(checksumUrl)) }
     return { url, name, checksum: undefined }
   }
   return {
@@ -34,8 +35,8 @@ export async function imageSources(host: Host, spec: DownloadSpec): Promise<{ di
 export function checkSpec({ url, checksumUrl, checksum, kernelUrl, initrdUrl }: DownloadSpec): void {
   if (checksum !== undefined) parseChecksum(checksum)
   const hint = 'set vm_img_checksum_url; or vm_img_checksum to sha256:…, or to none in order to trust the download'
-  if (checksumUrl === undefined && checksum === undefined) throw new InputError('checksum-missing', `there is no checksum to verify ${shown(url)} with`, { hint })
-  if (checksumUrl === undefined && checksum !== 'none' && (kernelUrl ?? initrdUrl) !== undefined) throw new InputError('checksum-missing', `there is no checksum file to verify ${shown((kernelUrl ?? initrdUrl) as string)} with`, { hint })
+  if (checksumUrl === undefined && checksum === undefined) throw new InputError('checksum-missing', `there is no checksum to verify ${shownUrl(url)} with`, { hint })
+  if (checksumUrl === undefined && checksum !== 'none' && (kernelUrl ?? initrdUrl) !== undefined) throw new InputError('checksum-missing', `there is no checksum file to verify ${shownUrl((kernelUrl ?? initrdUrl) as string)} with`, { hint })
   if (initrdUrl !== undefined && kernelUrl === undefined) throw new InputError('image-kernel', 'an initial RAM disk is given but no kernel', { hint: 'set vm_kernel_url' })
 }
 
@@ -57,7 +58,7 @@ export async function fetchVerified(host: Host, $: Shell, source: Source, part: 
     if (actual === digest) return
     await $`rm -f ${target}`
     if (resumed) continue
-    throw new InputError('checksum-mismatch', `${shown(source.url)} is not what its checksum says: expected ${algorithm} ${digest}, got ${actual}`, {
+    throw new InputError('checksum-mismatch', `${shownUrl(source.url)} is not what its checksum says: expected ${algorithm} ${digest}, got ${actual}`, {
       host: host.name,
       hint: 'the image or its checksum file has changed, or somebody tampers with the download; nothing of it was kept',
     })

@@ -14,6 +14,7 @@ import { leaves, nameOf, type Compiled } from './compile.ts'
 import { Connections } from './connections.ts'
 import { HostRun, type HostRunResult } from './host-run.ts'
 import { Locks } from './locks.ts'
+import { Semaphore } from './pace.ts'
 import { checkHosts, compileAll, hostsOf, type BadHost } from './plan.ts'
 import type { RunOptions } from './types.ts'
 import { RunVariables } from './variables.ts'
@@ -95,12 +96,12 @@ class Run {
       return false
     }
     const batches = batchesOf(hosts, recipe.serial)
+    const tasks = plannedNames(compiled)
     for (const [number, batch] of batches.entries()) {
       const part = batches.length > 1 ? `, batch ${number + 1} of ${batches.length}` : ''
-      if (part !== '' || this.#compiled.length > 1) this.#emit({ type: 'stage', title: recipe.description + part, hosts: batch, tasks: plannedNames(compiled) })
+      if (part !== '' || this.#compiled.length > 1) this.#emit({ type: 'stage', title: recipe.description + part, hosts: batch, tasks })
       if (!(await this.#batch(compiled, batch, ready))) {
-        const after = batches.slice(number + 1).flat()
-        for (const host of after) this.#undone[host] = plannedNames(compiled)
+        for (const host of batches.slice(number + 1).flat()) this.#undone[host] = tasks
         return false
       }
     }
@@ -122,9 +123,9 @@ class Run {
       emit: (event: EventBody) => this.#emit(event),
     }
     try {
-      await eachLimited(hosts, compiled.recipe.strategy === 'free' ? forks : Infinity, async (host) => {
-        this.#add(host, await new HostRun(host, ready.get(host) ?? {}, shared).run())
-      })
+      // In lock-step all hosts are under way, and the batch sees to it that no more than `forks` work.
+      const room = new Semaphore(compiled.recipe.strategy === 'free' ? forks : Infinity)
+      await Promise.all(hosts.map((host) => room.with(async () => this.#add(host, await new HostRun(host, ready.get(host) ?? {}, shared).run()))))
     } finally {
       signal.removeEventListener('abort', open)
     }
@@ -183,14 +184,6 @@ function strangers({ name, recipes, extraVars }: RunOptions): string[] {
     const near = nearest(variable, known)
     return near === undefined ? [] : [`${variable} is not a variable of ${name}; did you mean ${near}?`]
   })
-}
-
-async function eachLimited<Item>(items: readonly Item[], limit: number, work: (item: Item) => Promise<void>): Promise<void> {
-  const queue = [...items]
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-  }
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(limit, items.length)) }, worker))
 }
 
 function userName(): string {
