@@ -3,7 +3,8 @@ import type { Event, EventSink, Failure } from '../events.ts'
 import { formatFailure } from './failure.ts'
 import type { Streams } from './index.ts'
 import { Lines } from './lines.ts'
-import { clean, count, list, paint, seconds, type Look } from './text.ts'
+import { Silence } from './silence.ts'
+import { clean, count, list, noteLines, paint, seconds, type Look } from './text.ts'
 
 export interface OutputOptions {
   readonly colour: boolean
@@ -19,8 +20,6 @@ const MOST_KEPT = 2_000
 const MOST_FAILURES = 5
 /** Hosts named in one line of the summary. */
 const MOST_HOSTS = 20
-/** When nothing is heard for so long, the hosts that are at it are named. */
-const SILENCE = 30_000
 
 type Stream = 'stdout' | 'stderr'
 type TaskEnd = Extract<Event, { type: 'task-end' }>
@@ -41,13 +40,11 @@ export class OutputReport {
   #last: Stream = 'stdout'
   #end: Extract<Event, { type: 'run-end' }> | undefined
   #check = false
-  #spoke = Date.now()
-  readonly #watch: NodeJS.Timeout
+  readonly #silence = new Silence(() => { this.#breakSilence() })
 
   constructor({ out, err }: Streams, options: OutputOptions) {
     this.#to = { stdout: new Lines(out), stderr: new Lines(err) }
     this.#options = options
-    this.#watch = setInterval(() => { this.#breakSilence() }, SILENCE / 3).unref()
   }
 
   readonly sink: EventSink = (event) => {
@@ -65,7 +62,7 @@ export class OutputReport {
         this.#output(event)
         return
       case 'note':
-        for (const text of event.message.trimEnd().split('\n')) this.#say(`${event.host === undefined ? '' : `[${event.host}] `}${event.level === 'warning' ? 'warning: ' : ''}${text}`)
+        for (const text of noteLines(event)) this.#say(text)
         return
       case 'task-end':
         this.#finish(event)
@@ -81,7 +78,7 @@ export class OutputReport {
   }
 
   end(): Promise<void> {
-    clearInterval(this.#watch)
+    this.#silence.end()
     const { colour, group, verbosity } = this.#options
     if (group) this.#groups()
     for (const { failure, hosts } of [...this.#failures.values()].slice(0, MOST_FAILURES)) {
@@ -177,7 +174,7 @@ export class OutputReport {
 
   #breakSilence(): void {
     const waiting = [...this.#hosts].filter(([, { end }]) => end === undefined).map(([name]) => name)
-    if (waiting.length === 0 || Date.now() - this.#spoke < SILENCE) return
+    if (waiting.length === 0) return
     this.#say(`still at it: ${list(waiting, MOST_HOSTS)}`)
     this.#to.stderr.flush()
   }
@@ -194,7 +191,7 @@ export class OutputReport {
 
   /** On a terminal both streams end at one place: what came first is to stand first. */
   #write(stream: Stream, text: string): void {
-    this.#spoke = Date.now()
+    this.#silence.heard()
     if (stream !== this.#last) this.#to[this.#last].flush()
     this.#last = stream
     this.#to[stream].add(text)

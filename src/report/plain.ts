@@ -4,7 +4,8 @@ import type { Change, Event, EventSink } from '../events.ts'
 import { unifiedDiff } from './diff.ts'
 import { Ending, outcomeLook, outcomeWord } from './ending.ts'
 import { Lines } from './lines.ts'
-import { clean, count, list, paint, seconds } from './text.ts'
+import { Silence } from './silence.ts'
+import { clean, count, list, noteLines, paint, seconds } from './text.ts'
 
 /** What a reader wants to see beside the outcomes. */
 export interface PlainOptions {
@@ -17,8 +18,6 @@ export interface PlainOptions {
 
 /** Repeated progress of one task is shown at most this often. */
 const PROGRESS_EVERY = 5_000
-/** A task that says nothing for so long is mentioned, so that nobody takes the run for dead. */
-const SILENCE = 30_000
 /** So many hosts are named where all of them are meant; the recap has them all. */
 const MOST_HOSTS = 12
 
@@ -46,14 +45,12 @@ export class PlainReport {
   /** By host, then by task. */
   readonly #open = new Map<string, Map<string, Open>>()
   #check = false
-  #spoke = Date.now()
   #clock = { second: NaN, text: '' }
-  readonly #watch: NodeJS.Timeout
+  readonly #silence = new Silence((now) => { this.#breakSilence(now) })
 
   constructor(out: Writable, options: PlainOptions) {
     this.#lines = new Lines(out)
     this.#options = options
-    this.#watch = setInterval(() => { this.#breakSilence() }, SILENCE / 3).unref()
   }
 
   readonly sink: EventSink = (event) => {
@@ -62,7 +59,7 @@ export class PlainReport {
   }
 
   end(): Promise<void> {
-    clearInterval(this.#watch)
+    this.#silence.end()
     const { colour, verbosity } = this.#options
     this.#raw([...this.#ending.failures(colour, verbosity), ...this.#ending.recap(colour), ...this.#ending.results()])
     this.#lines.flush()
@@ -97,12 +94,9 @@ export class PlainReport {
         this.#announce(event)
         this.#line(event.time, `[${event.host}] ${event.machine}: ${event.rung} (${seconds(event.seconds)})${event.detail === undefined ? '' : ` ${event.detail}`}`)
         return
-      case 'note': {
-        const place = event.host === undefined ? '' : `[${event.host}] `
-        const prefix = event.level === 'warning' ? `${place}warning: ` : place
-        for (const text of event.message.trimEnd().split('\n')) this.#line(event.time, prefix + text)
+      case 'note':
+        for (const text of noteLines(event)) this.#line(event.time, text)
         return
-      }
       case 'task-end':
         this.#finish(event)
         return
@@ -165,9 +159,7 @@ export class PlainReport {
     this.#line(event.time, `[${event.host}] ${open.title} …`)
   }
 
-  #breakSilence(): void {
-    const now = Date.now()
-    if (now - this.#spoke < SILENCE) return
+  #breakSilence(now: number): void {
     for (const tasks of this.#open.values()) {
       for (const { host, title, since } of tasks.values()) this.#line(now, `[${host}] ${title} … still at it (${seconds((now - since) / 1000)})`)
     }
@@ -179,7 +171,7 @@ export class PlainReport {
   }
 
   #stamped(time: number, text: string): void {
-    this.#spoke = Date.now()
+    this.#silence.heard()
     const second = Math.floor(time / 1000)
     if (second !== this.#clock.second) this.#clock = { second, text: paint('faint', clock(time), this.#options.colour) }
     this.#lines.add(`${this.#clock.text} ${text}\n`)

@@ -117,3 +117,9 @@ export function list(names: readonly string[], most: number): string {
   const shown = names.map(clean)
   return shown.length <= most + 1 ? shown.join(', ') : `${shown.slice(0, most).join(', ')} and ${shown.length - most} more`
 }
+
+/** A note as lines, each with its host and its level where there is something to say of them. */
+export function noteLines({ host, level, message }: { readonly host?: string | undefined; readonly level: 'info' | 'warning'; readonly message: string }): string[] {
+  const prefix = `${host === undefined ? '' : `[${host}] `}${level === 'warning' ? 'warning: ' : ''}`
+  return message.trimEnd().split('\n').map((text) => prefix + text)
+}

@@ -45,6 +45,8 @@ export interface IncludeNode {
   readonly settings: Settings
   /** What the blocks around it say: what is included inherits that, and of the include itself nothing but `apply`. */
   readonly outer: Settings
+  /** Tags that it gives to what is in it. */
+  readonly apply: readonly string[]
   readonly position: Position
   chosen: boolean
 }
@@ -100,9 +102,9 @@ export function handlersFor({ handlers, recipe }: Compiled, notified: Notified):
  * The steps of an include, which inherit what is around it save its tags.
  * @throws InputError for what is no step, and for notifications that nothing listens to: before the first of them runs.
  */
-export function compileIncluded(steps: readonly Step[], { include, outer, position }: IncludeNode, compiled: Compiled): Node[] {
+export function compileIncluded(steps: readonly Step[], { include, outer, apply, position }: IncludeNode, compiled: Compiled): Node[] {
   if (!Array.isArray(steps)) throw new InputError('recipe-step', `the include "${include.name}" needs a list of steps, got ${typeof steps}`)
-  const nodes = compileSteps(steps, { ...outer, tags: [include.options.apply ?? []].flat() }, compiled.choice, position)
+  const nodes = compileSteps(steps, { ...outer, tags: apply }, compiled.choice, position)
   for (const node of leaves(nodes)) for (const notified of node.settings.notify) handlersFor(compiled, notified)
   return nodes
 }
@@ -132,7 +134,7 @@ function compileSteps(steps: readonly Step[], inherited: Settings, choice: TagCh
     const settings = merge(inherited, step.options as StepOptions<unknown>)
     if (step.kind === 'block') return compileBlock(step, settings, choice, position)
     const chosen = isChosen(settings.tags, choice)
-    return step.kind === 'task' ? { kind: 'task', task: step as Task, settings, position, handler: false, chosen } : { kind: 'include', include: step as Include, settings, outer: inherited, position, chosen }
+    return step.kind === 'task' ? { kind: 'task', task: step as Task, settings, position, handler: false, chosen } : { kind: 'include', include: step as Include, settings, outer: inherited, apply: [step.options.apply ?? []].flat(), position, chosen }
   })
 }
 

@@ -32,7 +32,7 @@ export function compileAll({ recipes, tags, skipTags, startAt, allowUnknownTags 
 /** All tags of all tasks, sorted, without the special ones. */
 export function knownTags(compiled: readonly Compiled[]): string[] {
   // What an include brings is not known yet, but the tags that it gives are.
-  const all = compiled.flatMap(({ nodes }) => [...leaves(nodes)].flatMap((node) => [...node.settings.tags, ...(node.kind === 'include' ? [node.include.options.apply ?? []].flat() : [])]))
+  const all = compiled.flatMap(({ nodes }) => [...leaves(nodes)].flatMap((node) => [...node.settings.tags, ...(node.kind === 'include' ? node.apply : [])]))
   return [...new Set(all)].filter((tag) => !SPECIAL_TAGS.includes(tag)).sort()
 }
 
