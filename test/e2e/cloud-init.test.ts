@@ -2,25 +2,17 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { until, type Footprint } from '../lab/index.ts'
+import { until } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
 describe('an image whose guests know cloud-init and nothing of farm', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'cloud', machines: ['boreas'], vars: { vm_image_seed: 'cloud-init', vm_domain: 'winds.test' } })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'cloud', machines: ['boreas'], vars: { vm_image_seed: 'cloud-init', vm_domain: 'winds.test' } })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
-  const inGuest = async (command: string): Promise<string> => {
-    const result = await stage.farm.ssh('boreas', command)
-    assertExit(result, 0)
-    return result.stdout.trim()
-  }
+  const inGuest = (command: string): Promise<string> => stage.farm.inGuest('boreas', command)
 
   test('the seed gives it its name, its address, the key of the user and the host key that farm knows', async () => {
     // farm logs in by the key and only past the host key of the seed: that it ends well says so for both.
@@ -51,6 +43,6 @@ describe('an image whose guests know cloud-init and nothing of farm', () => {
 
   test('unprovision gives everything back', async () => {
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { Footprint } from '../lab/index.ts'
 import { DISK, RELEASE_PATH } from '../lab/images.ts'
 import { assertAsBefore, assertExit, assertFailure, CACHE, story } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
@@ -10,12 +9,8 @@ const SUMS = `${RELEASE_PATH}/SHA512SUMS`
 
 describe('the image comes over HTTP and is never trusted unverified', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'blank', machines: [] })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'blank', machines: [] })))
   beforeEach(async () => {
     await stage.http.heal()
     await stage.host.must('rm -rf /var/lib/farm /tmp/vm_imgs')
@@ -28,7 +23,7 @@ describe('the image comes over HTTP and is never trusted unverified', () => {
   const fetched = async (): Promise<number> => (await stage.http.served(IMAGE)).filter((one) => one.method === 'GET').length
   const takeAway = async (): Promise<void> => {
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   }
 
   test('a verified image is fetched once, kept, and not fetched again after an unprovision', async () => {

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { packaged } from '../../src/paths.ts'
-import { must, type Footprint } from '../lab/index.ts'
+import { must } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf, story } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
@@ -11,19 +11,11 @@ const TEMPLATE = 'templates/domain.xml.hbs'
 
 describe('what a user changes about a running machine', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'guest', machines: ['boreas'] })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'guest', machines: ['boreas'] })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
-  const inGuest = async (command: string): Promise<string> => {
-    const result = await stage.farm.ssh('boreas', command)
-    assertExit(result, 0)
-    return result.stdout.trim()
-  }
+  const inGuest = (command: string): Promise<string> => stage.farm.inGuest('boreas', command)
   const notes = (run: Awaited<ReturnType<Stage['farm']['provision']>>, level: 'info' | 'warning'): string[] => eventsOf(run, 'note').filter((note) => note.level === level).map((note) => note.message)
   /** MiB of memory as the guest counts them: a little less than it has. */
   const memory = async (): Promise<number> => Number((await inGuest('free -m')).split('\n')[1]?.split(/\s+/)[1])
@@ -110,6 +102,6 @@ describe('what a user changes about a running machine', () => {
 
   test('unprovision gives everything back', async () => {
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 })

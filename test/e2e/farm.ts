@@ -60,6 +60,13 @@ export class Farm {
   ssh(name: string, command: string): Promise<Result> {
     return this.run('ssh', '-i', 'inventory/hosts.ini', name, command)
   }
+
+  /** What a command prints in a machine, where it has to succeed. */
+  async inGuest(name: string, command: string): Promise<string> {
+    const result = await this.ssh(name, command)
+    assertExit(result, 0)
+    return result.stdout.trim()
+  }
 }
 
 /** A run under way. */

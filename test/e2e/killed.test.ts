@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Event } from '../../src/events.ts'
-import { until, type Footprint } from '../lab/index.ts'
+import { until } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
 describe('farm is killed in the middle of its work', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'guest', machines: ['boreas', 'zephyrus'] })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'guest', machines: ['boreas', 'zephyrus'] })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
   /** Runs a recipe and kills it at an event, again and again; the moments are tried in order. */
@@ -23,7 +19,7 @@ describe('farm is killed in the middle of its work', () => {
       if (await run.reached(moment)) {
         await run.kill()
         killed += 1
-        await until('the lock of a killed farm is gone', async () => ((await stage.host.exec('test -e /run/lock/farm.lock')).code === 0 ? undefined : true), 5_000)
+        await until('the lock of a killed farm is gone', async () => ((await stage.host.exec('test -e /run/farm.lock')).code === 0 ? undefined : true), 5_000)
       } else {
         await run.end()
       }
@@ -60,7 +56,7 @@ describe('farm is killed in the middle of its work', () => {
     const killed = await killAt('unprovision-cluster', [change(1), change(2), change(2), change(3)], '--yes')
     assert.ok(killed >= 2, `only ${killed} runs lived long enough to be killed`)
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 
   for (const number of [1, 2, 3, 4, 5, 6, 7, 8, 10]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { LAN, type Footprint } from '../lab/index.ts'
+import { LAN } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
@@ -16,11 +16,9 @@ const NO_GUEST = 'ip netns del guest; ip link del guest-port 2>/dev/null; rmdir 
 
 describe('the cluster network', () => {
   let stage: Stage
-  let bare: Footprint
 
   before(async () => {
     stage = await setStage({ image: 'blank', machines: [] })
-    bare = await stage.host.footprint()
     await stage.lab.controller(['ip', 'route', 'add', '172.17.2.0/24', 'via', stage.host.address])
   })
   after(async () => stage?.[Symbol.asyncDispose]())
@@ -55,7 +53,7 @@ describe('the cluster network', () => {
 
     test(`mode ${mode}: every rule, the bridge and IPv4 forwarding are given back`, async () => {
       assertExit(await stage.farm.unprovision(), 0)
-      await assertAsBefore(stage.host, bare, CACHE)
+      await assertAsBefore(stage.host, stage.bare, CACHE)
     })
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { until, type Footprint } from '../lab/index.ts'
+import { until } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf, story, type Run } from './farm.ts'
 import { WINDS } from './project.ts'
 import { setStage, type Stage } from './rig.ts'
@@ -18,13 +18,9 @@ virsh -q net-uuid anemoi; virsh -q pool-uuid anemoi-pool`
 
 describe('a cluster of four machines on one hypervisor, over SSH', () => {
   let stage: Stage
-  let bare: Footprint
   let first: Run
 
-  before(async () => {
-    stage = await setStage({ image: 'guest' })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'guest' })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
   test('check mode on a bare host says what it would do, exits with 3 and touches nothing', async () => {
@@ -33,7 +29,7 @@ describe('a cluster of four machines on one hypervisor, over SSH', () => {
     const changes = eventsOf(run, 'change')
     assert.ok(changes.length > 0, story(run))
     assert.deepEqual(changes.filter((event) => event.applied), [])
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   test('one command provisions the cluster and ends when every machine lets us in', async () => {
@@ -180,18 +176,18 @@ describe('a cluster of four machines on one hypervisor, over SSH', () => {
     const run = await stage.farm.unprovision()
     assertExit(run, 0)
     assert.ok(eventsOf(run, 'change').length > 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 
   test('a second unprovision finds nothing to do', async () => {
     const run = await stage.farm.unprovision()
     assertExit(run, 0)
     assert.deepEqual(eventsOf(run, 'change'), [])
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 
   test('asked to, unprovision removes the cached image too', async () => {
     assertExit(await stage.farm.unprovision('-e', 'vm_purge_image_cache=true'), 0)
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 })

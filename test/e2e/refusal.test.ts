@@ -10,12 +10,8 @@ const MACHINE = '<domain type="qemu"><name>zephyrus</name><memory unit="MiB">64<
 
 describe('what cannot be done is refused before anything is changed', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'blank' })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'blank' })))
   beforeEach(() => stage.project.write())
   after(async () => stage?.[Symbol.asyncDispose]())
 
@@ -31,7 +27,7 @@ describe('what cannot be done is refused before anything is changed', () => {
     const failure = assertFailure(await stage.farm.provision(), 65)
     assertPointsAt(failure, 'vm_mem: lots')
     assert.match(failure.message, /vm_mem/)
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   test('two machines of one name are bad input, with file and line', async () => {
@@ -40,7 +36,7 @@ describe('what cannot be done is refused before anything is changed', () => {
     assert.match(`${failure.message} ${failure.details?.join(' ')}`, /boreas/)
     assert.match(failure.location?.file ?? '', /host_vars\/anemoi\.yml$/)
     assert.equal(typeof failure.location?.line, 'number')
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   test('an address outside the subnet is bad input, with file and line', async () => {
@@ -49,14 +45,14 @@ describe('what cannot be done is refused before anything is changed', () => {
     assert.match(failure.message, /172\.17\.3\.4/)
     assert.match(failure.location?.file ?? '', /host_vars\/anemoi\.yml$/)
     assert.equal(typeof failure.location?.line, 'number')
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   test('an address that two machines share is bad input', async () => {
     stage.project.edit('172.17.2.4', '172.17.2.3')
     const failure = assertFailure(await stage.farm.provision(), 65)
     assert.match(failure.message, /172\.17\.2\.3/)
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   for (const name of ['$(touch /tmp/pwned)', '`touch /tmp/pwned`', "a'; touch /tmp/pwned; '", 'a"b', 'a&b', '../../etc/x', 'two words', '-x']) {
@@ -67,7 +63,7 @@ describe('what cannot be done is refused before anything is changed', () => {
       assert.match(failure.location?.file ?? '', /host_vars\/anemoi\.yml$/)
       assert.equal(existsSync('/tmp/pwned'), false)
       assert.equal(existsSync(stage.host.path('/tmp/pwned')), false)
-      await assertAsBefore(stage.host, bare)
+      await assertAsBefore(stage.host, stage.bare)
     })
   }
 
@@ -75,14 +71,14 @@ describe('what cannot be done is refused before anything is changed', () => {
     stage.project.edit('anemoi_rsa.pub', 'nobody_rsa.pub')
     const failure = assertFailure(await stage.farm.provision(), 65)
     assert.match(failure.message, /nobody_rsa\.pub/)
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   test('more memory than the host has is refused for lack of capacity', async () => {
     stage.project.edit('vm_mem: 384', 'vm_mem: 4000000')
     const failure = assertFailure(await stage.farm.provision(), 69)
     assert.match(failure.message, /memory|MiB|GiB/i)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 
   test('an explicit kvm where the CPU has no virtualization is refused, saying why', async () => {
@@ -111,7 +107,7 @@ describe('what cannot be done is refused before anything is changed', () => {
     } finally {
       writeFileSync(known, kept)
     }
-    await assertAsBefore(stage.host, bare)
+    await assertAsBefore(stage.host, stage.bare)
   })
 
   describe('a network of the same name that farm does not own', () => {

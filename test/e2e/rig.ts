@@ -1,6 +1,6 @@
 /** A whole stage in one call: lab, image server, project and `farm`. */
 import { join } from 'node:path'
-import { HttpServer, Lab, type LabHost } from '../lab/index.ts'
+import { HttpServer, Lab, type Footprint, type LabHost } from '../lab/index.ts'
 import { blankImage, cloudImage, guestImage, publish } from '../lab/images.ts'
 import { Farm } from './farm.ts'
 import { Project, type Values } from './project.ts'
@@ -17,6 +17,8 @@ export interface Stage extends AsyncDisposable {
   readonly lab: Lab
   /** The hypervisor, anemoi. */
   readonly host: LabHost
+  /** What the hypervisor was like before anything happened on it. */
+  readonly bare: Footprint
   readonly http: HttpServer
   readonly project: Project
   readonly farm: Farm
@@ -35,7 +37,8 @@ export async function setStage({ image, machines, vars }: StageOptions): Promise
       await http[Symbol.asyncDispose]()
       await lab[Symbol.asyncDispose]()
     }
-    return { lab, host: lab.host('anemoi'), http, project, farm: new Farm(lab, project), [Symbol.asyncDispose]: dispose }
+    const host = lab.host('anemoi')
+    return { lab, host, bare: await host.footprint(), http, project, farm: new Farm(lab, project), [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await lab[Symbol.asyncDispose]()
     throw error

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Footprint } from '../lab/index.ts'
 import { assertAsBefore, assertExit, CACHE, eventsOf, story } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
@@ -8,12 +7,8 @@ const POOL = '/var/lib/libvirt/images/anemoi'
 
 describe('machines with snapshots and saved memory', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'guest', machines: ['boreas', 'zephyrus', 'notus'] })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'guest', machines: ['boreas', 'zephyrus', 'notus'] })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
   test('a machine on a snapshot stays on it: what its guest wrote since then is not thrown away', async () => {
@@ -35,6 +30,6 @@ describe('machines with snapshots and saved memory', () => {
     for (const name of ['zephyrus.outside', 'notus.ram', 'notus.save', 'inside.xml', 'outside.xml']) assert.ok(files.split('\n').includes(name), `${name} is not among\n${files}`)
 
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 })

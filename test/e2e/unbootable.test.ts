@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Footprint } from '../lab/index.ts'
 import { assertAsBefore, assertExit, assertFailure, CACHE, eventsOf } from './farm.ts'
 import { setStage, type Stage } from './rig.ts'
 
@@ -11,12 +10,8 @@ const PANIC = 'root=/dev/vda console=ttyS0 rdinit=/nowhere init=/nowhere panic=-
 
 describe('a machine that does not boot', () => {
   let stage: Stage
-  let bare: Footprint
 
-  before(async () => {
-    stage = await setStage({ image: 'guest', machines: ['boreas'] })
-    bare = await stage.host.footprint()
-  })
+  before(async () => void (stage = await setStage({ image: 'guest', machines: ['boreas'] })))
   after(async () => stage?.[Symbol.asyncDispose]())
 
   test('ends the run when its time is over, with the rung it reached, the end of its console and what to look at', async () => {
@@ -57,6 +52,6 @@ describe('a machine that does not boot', () => {
 
   test('unprovision gives everything back', async () => {
     assertExit(await stage.farm.unprovision(), 0)
-    await assertAsBefore(stage.host, bare, CACHE)
+    await assertAsBefore(stage.host, stage.bare, CACHE)
   })
 })
