@@ -11,7 +11,7 @@ export { doctor, type Check } from './doctor.ts'
 export { backingChain, filesIn } from './domain-files.ts'
 export type { Domain } from './domains.ts'
 export { ensureRules, removeRules, type FirewallRule } from './firewall.ts'
-export { lockHost, type HostLock } from './lock.ts'
+export { lockHost, lockScope, type HostLock, type LockScope } from './lock.ts'
 export { farmUuid, foreign, type MachineMark } from './ownership.ts'
 export { chooseVirtType, emulatorOf, kvmObstacle, type HypervisorFacts, type VirtType } from './probe.ts'
 

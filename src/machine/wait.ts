@@ -27,6 +27,12 @@ export interface WaitOptions {
   /** Seconds for each machine. */
   readonly timeout: number
   readonly signal: AbortSignal
+  /** What counts as reached: a login, or the SSH server's banner alone. */
+  readonly until?: 'login' | 'ssh banner'
+  /** The variable that sets `timeout`, for advice; `vm_boot_timeout` when undefined. */
+  readonly timeoutVariable?: string
+  /** The command that starts a machine again; `farm run provision-cluster` when undefined. */
+  readonly startAgain?: string
   onRung(machine: string, rung: Rung, seconds: number, detail?: string): void
 }
 
@@ -113,7 +119,7 @@ export async function awaitLogins(machines: readonly AwaitedMachine[], options: 
 /** Reads consoles and leases while anyone still climbs. */
 async function watch(climbs: readonly Climb[], options: WaitOptions, signal: AbortSignal): Promise<void> {
   for (let look = 0; !signal.aborted; look += 1) {
-    const pending = climbs.filter((climb) => climb.rung !== 'login' && climb.fault === undefined)
+    const pending = climbs.filter((climb) => climb.rung !== (options.until ?? 'login') && climb.fault === undefined)
     if (pending.length === 0) return
     try {
       await lookAtConsoles(pending, options.host)
@@ -140,11 +146,11 @@ async function lookAtConsoles(pending: readonly Climb[], host: Host): Promise<vo
   }
 }
 
-async function lookAtLibvirt(pending: readonly Climb[], { hypervisor, network }: WaitOptions): Promise<void> {
+async function lookAtLibvirt(pending: readonly Climb[], { hypervisor, network, startAgain = 'farm run provision-cluster' }: WaitOptions): Promise<void> {
   const [running, leases] = await hypervisor.virsh.ask([['list', '--name'], ...(network === undefined ? [] : [['net-dhcp-leases', network]])])
   const names = new Set((running ?? '').split('\n').map((line) => line.trim()))
   for (const climb of pending) {
-    if (running !== undefined && !names.has(climb.machine.name)) stop(climb, climb.fail('it stopped by itself', `farm run provision-cluster starts it again; its console is logged in ${climb.machine.consoleLog}`))
+    if (running !== undefined && !names.has(climb.machine.name)) stop(climb, climb.fail('it stopped by itself', `${startAgain} starts it again; its console is logged in ${climb.machine.consoleLog}`))
     if (leases?.includes(climb.machine.mac) === true) climb.reach('address', climb.machine.address)
   }
 }
@@ -165,6 +171,7 @@ async function login(climb: Climb, options: WaitOptions, signal: AbortSignal): P
     try {
       const stream = await openBanner(machine, options.host.connection, climb.ready ? 5000 : 1500, AbortSignal.any([signal, climb.probe.signal]))
       climb.reach('ssh banner')
+      if (options.until === 'ssh banner') return void stream.destroy()
       const remaining = Math.max(5, (deadline - performance.now()) / 1000)
       await using guest = await connectGuest(machine, overStream(options.host.connection, stream), { signal, timeout: Math.min(60, remaining) })
       await bindHost(guest, { name: machine.name, recorder: SILENT, signal }).query`true`
@@ -179,7 +186,7 @@ async function login(climb: Climb, options: WaitOptions, signal: AbortSignal): P
     await delay(climb.ready ? 50 : 150, undefined, { signal }).catch(() => undefined)
   }
   signal.throwIfAborted()
-  throw climb.fault ?? climb.fail(`no login within ${options.timeout} s`, adviceFor(climb.rung, machine))
+  throw climb.fault ?? climb.fail(`no ${options.until ?? 'login'} within ${options.timeout} s`, adviceFor(climb.rung, machine, options.timeoutVariable ?? 'vm_boot_timeout'))
 }
 
 const SILENT = { check: false, changed: () => undefined, output: () => undefined }
@@ -188,10 +195,10 @@ function lookAt(machine: AwaitedMachine): string {
   return `look at it with "farm console ${machine.name}"; the whole console is in ${machine.consoleLog} on the hypervisor`
 }
 
-function adviceFor(rung: Rung, machine: AwaitedMachine): string {
+function adviceFor(rung: Rung, machine: AwaitedMachine, variable: string): string {
   const look = lookAt(machine)
   if (rung === 'ssh banner') return `the guest answers but does not let farm in: is the image one that reads its seed? ${look}`
   if (rung === 'address') return `the guest has an address, but its SSH server does not answer; ${look}`
-  if (rung === 'kernel') return `the guest boots but has no address or SSH server yet; if it only is slow, give it longer with -e vm_boot_timeout=${1200}; ${look}`
+  if (rung === 'kernel') return `the guest boots but has no address or SSH server yet; if it only is slow, give it longer with -e ${variable}=1200; ${look}`
   return `nothing came from the guest's kernel: ${look}`
 }

@@ -5,7 +5,8 @@ import type { BaseImage } from '../../src/image/index.ts'
 import type { TaskContext } from '../../src/recipe/index.ts'
 import { machineFiles } from '../shared/cluster.ts'
 import { ensureDisk, type DiskState } from '../shared/disks.ts'
-import { seedHash, writeSeed } from './seeds.ts'
+import { knowledgeHash, writeSeed } from '../shared/seed.ts'
+import { knowledge } from './seeds.ts'
 
 /** What is the same for all machines of a run. */
 export interface ProvisionInput {
@@ -55,11 +56,11 @@ export async function ensureMachine(input: ProvisionInput, found: Found): Promis
   await ensureDisk(hypervisor, found.disk, { machine: machine.name, uuid: machineUuid(cluster, machine.name), pool: input.pool, path: found.diskPath, size: machine.diskSize, image, running: domain?.active === true }, templateDirs, (message) => note('warning', message))
 
   const mark = domain?.mark
-  const seed = { machine, network, vars, image, publicKey: input.publicKey, caCertificate: input.caCertificate, path: files.seed, templateDirs }
+  const told = knowledge({ machine, network, vars, image, publicKey: input.publicKey, caCertificate: input.caCertificate })
   // A machine that is off and has lost its seed gets a new one; a running one has been told all already.
   const keepsSeed = mark !== undefined && (found.hasSeed || domain?.active === true)
-  const hostKey = keepsSeed ? mark.hostKey : await writeSeed(host, seed)
-  const hash = seedHash(seed)
+  const hostKey = keepsSeed ? mark.hostKey : await writeSeed(host, machine.name, files.seed, told, templateDirs)
+  const hash = knowledgeHash(told)
   if (keepsSeed && mark.seed !== hash) note('warning', `${machine.name} was told another login key, certificate, domain or name server when it was made; it keeps them until it is made anew`)
 
   const document = await renderDomain({

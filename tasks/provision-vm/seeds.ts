@@ -1,8 +1,7 @@
-/** What a guest learns at its first boot, as an image that it finds as its second disk. */
-import { createHash, randomUUID } from 'node:crypto'
-import { generateKeyPair, type Host } from '../../src/host/index.ts'
-import { seedIso, type BaseImage, type SeedSpec } from '../../src/image/index.ts'
+/** What a cluster's variables mean for the seed of one of its machines. */
+import type { BaseImage } from '../../src/image/index.ts'
 import type { ClusterVars, MachinePlan, NetworkPlan } from '../../src/machine/index.ts'
+import { USER_NETWORK_DNS, type Knowledge } from '../shared/seed.ts'
 
 export interface SeedInput {
   readonly machine: MachinePlan
@@ -11,16 +10,10 @@ export interface SeedInput {
   readonly image: BaseImage
   readonly publicKey: string
   readonly caCertificate: string | undefined
-  readonly path: string
-  readonly templateDirs: readonly string[]
 }
 
-/** A hash of all that a guest is told, but for what is new in each seed: its instance and its host key. */
-export function seedHash(input: SeedInput): string {
-  return createHash('sha256').update(JSON.stringify(knowledge(input))).digest('hex').slice(0, 16)
-}
-
-function knowledge({ machine, network, vars, image, publicKey, caCertificate }: SeedInput): Omit<SeedSpec, 'instanceId' | 'hostKey'> {
+/** What the machine is told. */
+export function knowledge({ machine, network, vars, image, publicKey, caCertificate }: SeedInput): Knowledge {
   return {
     hostname: machine.name,
     ...(vars.vm_domain !== undefined && { fqdn: `${machine.name}.${vars.vm_domain}`, searchDomain: vars.vm_domain }),
@@ -30,21 +23,4 @@ function knowledge({ machine, network, vars, image, publicKey, caCertificate }: 
     nameservers: vars.vm_nameservers ?? [network?.gateway ?? USER_NETWORK_DNS],
     mac: machine.mac,
   }
-}
-
-/** QEMU's user network answers DNS here. */
-const USER_NETWORK_DNS = '10.0.2.3'
-
-/**
- * Writes a machine's seed with a host key that farm makes for it.
- *
- * @returns the public half, for the machine's metadata; in check mode a placeholder.
- */
-export async function writeSeed(host: Host, input: SeedInput): Promise<string> {
-  const { machine } = input
-  if (host.check) return `ssh-ed25519 (made when ${machine.name} is)`
-  const pair = generateKeyPair(machine.name)
-  const iso = await seedIso({ ...knowledge(input), instanceId: randomUUID(), hostKey: pair }, [...input.templateDirs])
-  await host.change({ summary: `write seed ${input.path}` }, () => host.writeFile(input.path, iso, { mode: 0o600 }))
-  return pair.publicKey.trim()
 }
