@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const SOURCES = ['src', 'recipes', 'tasks', 'test', 'bench']
+const SOURCES = ['src', 'recipes', 'tasks', 'phases', 'test', 'bench']
 const STAMP = join(root, 'dist', '.sources')
 
 /** Says what is being done. Standard output is left to what comes after. */

@@ -9,6 +9,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly default: Command
   log: () => import('./commands/log.ts'),
   list: () => import('./commands/list.ts'),
   describe: () => import('./commands/describe.ts'),
+  dispatch: () => import('./commands/dispatch.ts'),
   status: () => import('./commands/status.ts'),
   ssh: () => import('./commands/ssh.ts'),
   console: () => import('./commands/console.ts'),

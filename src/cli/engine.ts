@@ -9,12 +9,12 @@ import { shellQuote } from '../quote.ts'
 import type { HostSpec } from '../host/index.ts'
 import type { Check } from '../hypervisor/index.ts'
 import type { ExplainedVariable, Inventory } from '../inventory/index.ts'
-import type { MachineStatus } from '../machine/index.ts'
+import type { MachineStatus, MatrixPlan } from '../machine/index.ts'
 import type { LoadedRecipe, Step } from '../recipe/index.ts'
 import type { Plan, PlanOptions, RunOptions } from '../run/index.ts'
 import type { Layer, Scope, VarDescription } from '../vars/index.ts'
 
-export type { Check, HostSpec, LoadedRecipe, MachineStatus, Plan, Step, VarDescription }
+export type { Check, HostSpec, LoadedRecipe, MachineStatus, MatrixPlan, Plan, Step, VarDescription }
 
 /** An inventory with what the command line lays under and over it. */
 export interface Farm {
@@ -80,6 +80,8 @@ export interface Engine {
   plan(farm: Farm, request: PlanRequest): Promise<Plan>
   run(farm: Farm, request: RunRequest): Promise<number>
   machines(farm: Farm, signal: AbortSignal): Promise<Machines>
+  /** Where the machines of the matrix would run; asks the hypervisors and changes nothing. */
+  dispatch(farm: Farm, options: { readonly limit: string | undefined; readonly only: readonly string[] | undefined }, signal: AbortSignal): Promise<MatrixPlan>
   /**
    * Runs a command (a login shell when undefined) in a machine on the caller's terminal; resolves with its exit code.
    * A single word is a line for the machine's shell; of several words each arrives as it is.
@@ -158,6 +160,10 @@ export const layers: Engine = {
   },
   async machines({ inventory, extraVars }, signal) {
     return (await load.machine()).machinesOf(inventory, extraVars, signal)
+  },
+  async dispatch({ inventory, extraVars }, options, signal) {
+    const [{ planInventory }, { importFile }] = await Promise.all([load.machine(), load.recipe()])
+    return planInventory(inventory, { ...options, extraVars, importModule: importFile, projectDir: process.cwd(), signal })
   },
   async ssh(machine, command, signal) {
     const { openGuest } = await load.machine()

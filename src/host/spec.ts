@@ -10,7 +10,7 @@ type Vars = Readonly<Record<string, unknown>>
 const CONNECTION_VARS: readonly string[] = [
   'ansible_host', 'ansible_ssh_host', 'ansible_port', 'ansible_ssh_port', 'ansible_user', 'ansible_ssh_user', 'ansible_connection', 'ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password',
   'ansible_private_key_file', 'ansible_ssh_private_key_file', 'ansible_timeout', 'ansible_ssh_timeout', 'ansible_ssh_common_args', 'ansible_ssh_extra_args', 'ansible_ssh_args',
-  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass', 'farm_jumps', 'host_key_checking', 'farm_known_hosts',
+  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass', 'farm_jumps', 'farm_via', 'farm_host_keys', 'host_key_checking', 'farm_known_hosts',
 ]
 
 /** The variables of a host that {@link hostSpec} and {@link becomeSpec} read. */
@@ -20,7 +20,8 @@ export function connectionVars(scope: { has(name: string): boolean; get(name: st
 
 /**
  * Describes how to reach a host: `ansible_host`, `ansible_port`, `ansible_user`, `ansible_connection`, `ansible_password`,
- * `ansible_private_key_file`, `ansible_timeout`, `ansible_ssh_common_args`, `farm_jumps`, `farm_known_hosts`, `host_key_checking`.
+ * `ansible_private_key_file`, `ansible_timeout`, `ansible_ssh_common_args`, `farm_jumps`, `farm_known_hosts`, `farm_host_keys`,
+ * `host_key_checking`. Whoever connects opens what {@link viaOf} names, and puts it into `via`.
  * `localhost` is reached without SSH unless `ansible_connection: ssh` says otherwise.
  * @throws InputError `host-variable` naming the variable that is wrong
  */
@@ -40,8 +41,33 @@ export function hostSpec(name: string, vars: Vars): HostSpec {
     jumps: read.list('farm_jumps') ?? args.jumps,
     hostKeyChecking: checking(read, args.hostKeyChecking),
     knownHostsFiles: known === undefined ? undefined : [expandPath(known)],
+    hostKeys: hostKeys(read),
     timeout: read.seconds('ansible_timeout') ?? read.seconds('ansible_ssh_timeout'),
   }
+}
+
+/**
+ * The host of the inventory through whose connection a host is reached (`farm_via`); undefined when it is reached from here.
+ * @throws InputError `host-variable` when `farm_jumps` says otherwise
+ */
+export function viaOf(name: string, vars: Vars): string | undefined {
+  const read = reader(name, vars)
+  const via = read.text('farm_via')
+  if (via === undefined || connectionKind(name, read) === 'local') return undefined
+  if (read.raw('farm_jumps') !== undefined) {
+    throw new InputError('host-variable', 'farm_via and farm_jumps cannot both say how the host is reached', { host: name, hint: 'keep farm_via, and give farm_jumps to the host that it names' })
+  }
+  return via
+}
+
+/** Keys that stand in the inventory itself: a list, or the lines of one text. */
+function hostKeys(read: Reader): readonly string[] | undefined {
+  const value = read.raw('farm_host_keys')
+  if (value === undefined) return undefined
+  const lines: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split('\n').filter((line) => line.trim() !== '') : [value]
+  const keys = lines.map((line) => (typeof line === 'string' ? line.trim() : line))
+  if (keys.length === 0 || !keys.every((key): key is string => typeof key === 'string' && /^[a-z][\w@.-]* [A-Za-z0-9+/]+=*( [^\r\n\0]*)?$/.test(key))) throw read.wrong('farm_host_keys', 'a list of public keys such as "ssh-ed25519 AAAA…"')
+  return keys
 }
 
 /**

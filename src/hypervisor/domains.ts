@@ -46,8 +46,13 @@ export class Domains {
 
   /** Every domain of the host, by name. Two questions to libvirt, however many there are; asked anew after a change. */
   list(): Promise<ReadonlyMap<string, Domain>> {
-    this.#memory.list ??= this.#ask()
-    return this.#memory.list
+    const memory = this.#memory
+    if (memory.list === undefined) {
+      const asked = (memory.list = this.#ask())
+      // Others remember with us, and may be luckier.
+      asked.catch(() => { if (memory.list === asked) memory.list = undefined })
+    }
+    return memory.list
   }
 
   /** Reports a change and applies it; what was known is out of date from then on. */
@@ -76,6 +81,12 @@ export class Domains {
   async create(name: string, uuid: string, document: string): Promise<void> {
     const change = { summary: `define and start machine ${name}`, diff: { title: `domain ${name}`, before: '', after: document } }
     await this.#change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin'], ['start', uuid]], document))
+  }
+
+  /** Defines a machine and leaves it off. */
+  async define(name: string, document: string): Promise<void> {
+    const change = { summary: `define machine ${name}`, diff: { title: `domain ${name}`, before: '', after: document } }
+    await this.#change(change, ($) => this.#virsh.apply($, [['define', '/dev/stdin']], document))
   }
 
   /** Starts a machine that is off; wakes one that is paused. */

@@ -6,6 +6,7 @@ import { Pools } from './pools.ts'
 import { probe, type HypervisorFacts } from './probe.ts'
 import { Virsh } from './virsh.ts'
 
+export { capabilitiesFrom, domainSupport, learnCapabilities, probeCapabilities, type Capabilities, type CapabilityQuestions, type DomainQuestion, type DomainSupport, type GuestSupport, type Installer, type MachineType } from './capabilities.ts'
 export { cleanConsole, lastLines, readConsoles, type ConsoleTail } from './console.ts'
 export { doctor, type Check } from './doctor.ts'
 export { backingChain, filesIn } from './domain-files.ts'
@@ -15,7 +16,7 @@ export { lockHost, lockScope, type HostLock, type LockScope } from './lock.ts'
 export { farmUuid, foreign, type MachineMark } from './ownership.ts'
 export { chooseVirtType, emulatorOf, kvmObstacle, type HypervisorFacts, type VirtType } from './probe.ts'
 
-export { find, findAll } from './xml.ts'
+export { find, findAll, parseXml } from './xml.ts'
 
 /** What is known of a hypervisor, shared by the tasks of one run on one host so that nothing is asked twice. */
 export interface HypervisorMemory {
@@ -48,6 +49,8 @@ export class Hypervisor {
     if (known !== undefined) return known
     const facts = probe(this.host, paths)
     this.#memory.facts.set(key, facts)
+    // Others remember with us, and may be luckier.
+    facts.catch(() => this.#memory.facts.delete(key))
     return facts
   }
 

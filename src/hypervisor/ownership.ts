@@ -28,6 +28,11 @@ export interface MachineMark {
   readonly seed: string
   /** The file on the hypervisor into which the serial console is logged. */
   readonly console: string
+  /** What the machine is made of, as the definition files name it; undefined for machines of clusters, which have none. */
+  readonly platform?: string | undefined
+  readonly target?: string | undefined
+  /** Hash of the definition that it was made from. */
+  readonly definition?: string | undefined
 }
 
 /** What farm writes into the metadata of a network. */
@@ -49,6 +54,7 @@ export function machineMark(document: Element): MachineMark | undefined {
   const mark = farmElement(document, 'machine')
   if (mark === undefined || mark.attributes['uuid'] !== find(document, 'uuid')?.text) return undefined
   const ssh = find(mark, 'farm:ssh')?.attributes ?? {}
+  const made = find(mark, 'farm:definition')?.attributes ?? {}
   return {
     cluster: mark.attributes['cluster'] ?? '',
     owner: mark.attributes['owner'] ?? '',
@@ -60,6 +66,10 @@ export function machineMark(document: Element): MachineMark | undefined {
     image: find(mark, 'farm:image')?.attributes['key'] ?? '',
     seed: find(mark, 'farm:seed')?.attributes['hash'] ?? '',
     console: find(mark, 'farm:console')?.attributes['path'] ?? '',
+    // Empty where one of the three alone is known.
+    ...(made['platform'] && { platform: made['platform'] }),
+    ...(made['target'] && { target: made['target'] }),
+    ...(made['hash'] && { definition: made['hash'] }),
   }
 }
 

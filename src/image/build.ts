@@ -1,11 +1,12 @@
 /** A built image: templates/image/build.sh run on the hypervisor, with farm's guest files laid over the distribution's. */
-import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import type { ImageRecord } from './cache.ts'
 import { kernelCommandLine } from './command-line.ts'
+import { checkForeign } from './foreign.ts'
 import { guestFiles, readBuildScript } from './guest-files.ts'
 import { buildPackages } from './key.ts'
+import { needPrograms } from './programs.ts'
 import { tar } from './tar.ts'
 import { during, type Watch } from './transfer.ts'
 import type { BaseImage, BuildSpec } from './types.ts'
@@ -18,13 +19,29 @@ export function buildTraits({ arch }: BuildSpec): Pick<BaseImage, 'boot' | 'cmdl
   return { boot: 'kernel', initrd: true, cmdline: kernelCommandLine(arch), seed: 'farm' }
 }
 
+/** Bytes that a build needs while it is under way: the tree, the raw disk and the qcow2 file. */
+const BUILD_BYTES = 1.5 * 2 ** 30
+
+/**
+ * Finds out, without changing anything, whether a build can be begun on the host.
+ * @throws InputError image-suite, image-package …; TaskError builder-missing, builder-privilege, foreign-arch
+ */
+export async function checkBuilder(host: Host, spec: BuildSpec): Promise<{ readonly size: number }> {
+  buildPackages(spec)
+  await needPrograms(host, ['mmdebstrap', 'mkfs.ext4', 'qemu-img'], 'building an image', { code: 'builder-missing', otherwise: 'name an image to download with vm_download_url' })
+  const uid = (await host.query`id -u`).stdout.trim()
+  if (uid !== '0') throw new TaskError('builder-privilege', 'building an image needs root', { host: host.name, hint: 'let farm become root on this host, or name an image to download with vm_download_url' })
+  await checkForeign(host, spec.arch)
+  return { size: BUILD_BYTES }
+}
+
 /**
  * Fills `stage` with disk.qcow2, vmlinuz, initrd.img and build.log.
- * @throws TaskError image-build with the log's end; the whole log is kept as `<key>.log` beside the image's place.
+ * @param log - where the log is kept when the build fails, e.g. `<key>.log` beside the image's place
+ * @throws TaskError image-build with the log's end
  */
-export async function build(host: Host, $: Shell, spec: BuildSpec, key: string, stage: string, watch: Watch): Promise<ImageRecord> {
+export async function build(host: Host, $: Shell, spec: BuildSpec, key: string, { stage, log }: { readonly stage: string; readonly log: string }, watch: Watch): Promise<ImageRecord> {
   const packages = buildPackages(spec)
-  const log = posix.join(posix.dirname(stage), `${key}.log`)
   await host.writeFile(`${stage}/rootfs.tar`, tar(guestFiles()))
   await host.writeFile(`${stage}/build.sh`, readBuildScript())
   const started = Date.now()

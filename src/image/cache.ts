@@ -6,7 +6,7 @@ import { posix } from 'node:path'
 import { CapacityError, FarmError, TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import { removeTree } from './remove.ts'
-import { inTurn } from './turn.ts'
+import { inTurn, oneByOne } from './turn.ts'
 import type { BaseImage, Boot, SeedReader } from './types.ts'
 
 /** What image.json says. */
@@ -23,6 +23,8 @@ export interface ImageRecord {
   readonly cmdline?: string | undefined
   readonly seed: SeedReader
   readonly packages?: readonly string[] | undefined
+  /** Names of the steps that made it, in order. */
+  readonly steps?: readonly string[] | undefined
   /** ISO 8601. */
   readonly made: string
 }
@@ -59,9 +61,10 @@ export function describe(dir: string, record: Pick<ImageRecord, 'key' | 'virtual
  * Makes an image in a directory beside its place, and moves it there when `fill` has filled it. On failure nothing remains.
  * When somebody else was at it, waits and takes theirs.
  */
-export async function publish(host: Host, $: Shell, cacheDir: string, key: string, fill: (stage: string) => Promise<ImageRecord>): Promise<BaseImage> {
+export async function publish(host: Host, $: Shell, cacheDir: string, key: string, fill: (stage: string) => Promise<ImageRecord>, signal?: AbortSignal): Promise<BaseImage> {
   await $`umask 022; mkdir -p ${cacheDir}`
-  return inTurn(host, posix.join(cacheDir, `.${key}.lock`), async () => (await readCached(host, cacheDir, key)) ?? make(host, $, cacheDir, key, fill))
+  const work = async (): Promise<BaseImage> => (await readCached(host, cacheDir, key)) ?? make(host, $, cacheDir, key, fill)
+  return oneByOne(host, () => inTurn(host, posix.join(cacheDir, `.${key}.lock`), work), signal)
 }
 
 async function make(host: Host, $: Shell, cacheDir: string, key: string, fill: (stage: string) => Promise<ImageRecord>): Promise<BaseImage> {

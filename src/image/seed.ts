@@ -5,6 +5,7 @@
  */
 import { packaged } from '../paths.ts'
 import { renderTemplate } from '../vars/index.ts'
+import { toJson } from '../vars/formats.ts'
 import { iso9660 } from './iso9660.ts'
 import { tar, type TarEntry } from './tar.ts'
 
@@ -22,6 +23,8 @@ export interface SeedSpec {
   readonly caCertificates: readonly { readonly name: string; readonly pem: string }[]
   /** Installed by cloud-init; a built image has its packages already. */
   readonly packages: readonly string[]
+  /** Further keys of cloud-init's configuration, none of which the template sets. */
+  readonly userData?: Readonly<Record<string, unknown>> | undefined
   readonly nameservers: readonly string[]
   readonly searchDomain?: string | undefined
   /** Of the interface to configure; every ethernet interface when undefined. */
@@ -51,8 +54,9 @@ export async function seedIso(spec: SeedSpec, templateDirs: readonly string[] = 
   }
   const names = ['meta-data', 'user-data', 'network-config']
   const documents = await Promise.all(names.map((name) => renderTemplate(`cloud-init/${name}.yaml`, data, { dirs: templateDirs })))
+  const further = Object.entries(spec.userData ?? {}).map(([key, value]) => `${toJson(key)}: ${toJson(value)}\n`).join('')
   return iso9660('cidata', [
-    ...documents.map(({ text }, index) => ({ path: names[index] as string, content: text })),
+    ...documents.map(({ text }, index) => ({ path: names[index] as string, content: names[index] === 'user-data' ? text + further : text })),
     { path: 'farm/instance-id', content: `${spec.instanceId}\n` },
     { path: 'farm/rootfs.tar', content: tar(seedTree(spec)) },
   ])

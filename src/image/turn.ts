@@ -1,7 +1,24 @@
 /** One at a time fills a place of the cache: others wait for their turn, and then find that the work is done. */
 import { PassThrough } from 'node:stream'
-import { TaskError } from '../errors.ts'
-import type { Host } from '../host/index.ts'
+import { InterruptedError, TaskError } from '../errors.ts'
+import type { Connection, Host } from '../host/index.ts'
+
+/** The last of those who wait for a connection. */
+const queues = new WeakMap<Connection, Promise<unknown>>()
+
+/**
+ * Runs `work` when nobody else of this process who uses the same connection is at theirs. A lock that is held, or waited for, takes one of
+ * the connection's few channels: without this, the images of a few machines would take them all, and none be left to work with.
+ */
+export async function oneByOne<T>(host: Host, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const before = queues.get(host.connection) ?? Promise.resolve()
+  const turn = before.then(() => {
+    if (signal?.aborted) throw new InterruptedError()
+    return work()
+  })
+  queues.set(host.connection, turn.catch(() => undefined))
+  return turn
+}
 
 /**
  * Runs `work` while a process on the host holds a `flock` on `file`; it ends with the connection, so a killed run blocks nobody.

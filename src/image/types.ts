@@ -2,8 +2,8 @@
 
 /** How a machine of the image starts: from its own boot loader, or with a kernel handed over by the hypervisor. */
 export type Boot = 'disk' | 'kernel'
-/** Which program in the guest reads the seed. */
-export type SeedReader = 'cloud-init' | 'farm'
+/** Which program in the guest reads the seed; with `none`, nothing does, and the image has to let farm in by itself. */
+export type SeedReader = 'cloud-init' | 'farm' | 'none'
 
 /** An image that exists somewhere and is downloaded. */
 export interface DownloadSpec {
@@ -33,7 +33,7 @@ export interface BuildSpec {
   readonly kind: 'build'
   /** `bookworm`, `trixie` or another suite with systemd. */
   readonly suite: string
-  /** Debian's name of the architecture: `amd64`. */
+  /** Debian's name of the architecture: `amd64`. Another than the hypervisor's needs QEMU's user mode emulation there. */
   readonly arch: string
   /** Packages in addition to those that every guest gets. */
   readonly packages: readonly string[]
@@ -42,7 +42,34 @@ export interface BuildSpec {
   readonly workingDir?: string | undefined
 }
 
-export type ImageSpec = DownloadSpec | BuildSpec
+/** One step of an image's pipeline: the name of a step and its arguments, e.g. `{ step: 'fetch', args: { url: … } }`. */
+export interface ImageStep {
+  readonly step: string
+  readonly args: Readonly<Record<string, unknown>>
+  /** Where it is written, for messages. */
+  readonly location?: { readonly file: string; readonly line?: number } | undefined
+}
+
+/** An image that a pipeline of steps makes. */
+export interface PipelineSpec {
+  readonly kind: 'pipeline'
+  readonly steps: readonly ImageStep[]
+  /** The guest's architecture as libvirt names it: x86_64, aarch64, ppc64le, riscv64, s390x. */
+  readonly arch: string
+  /** A directory on the hypervisor for unfinished downloads. */
+  readonly workingDir: string
+  /** Directories on the controller with steps of the user's own (`<name>.ts`), first one wins, before farm's. */
+  readonly stepDirs: readonly string[]
+  /** How a file with a step is loaded; needed where a step is the user's own. */
+  readonly importModule?: ImportModule | undefined
+}
+
+/** Loads a TypeScript file. */
+export type ImportModule = (file: string) => Promise<Record<string, unknown>>
+
+/** An image that takes no pipeline. */
+export type PlainSpec = DownloadSpec | BuildSpec
+export type ImageSpec = PlainSpec | PipelineSpec
 
 /** A verified image in the cache of a hypervisor. Machines are overlays on `disk`. */
 export interface BaseImage {
@@ -58,4 +85,7 @@ export interface BaseImage {
   readonly virtualSize: number
   readonly boot: Boot
   readonly seed: SeedReader
+  /** What a `seed` step adds to the seeds of machines: packages that cloud-init installs, and further keys of its configuration. */
+  readonly seedPackages?: readonly string[] | undefined
+  readonly userData?: Readonly<Record<string, unknown>> | undefined
 }

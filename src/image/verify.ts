@@ -5,6 +5,7 @@ import { shownUrl } from '../url.ts'
 import { findChecksum, parseChecksum, type Checksum } from './checksum.ts'
 import { fileName, imageName } from './location.ts'
 import { during, fetchText, transfer, type Watch } from './transfer.ts'
+import { inTurn } from './turn.ts'
 import type { DownloadSpec } from './types.ts'
 
 /** One file of an image: where it is, and what it must be; without a checksum nobody vouches for it, as was asked for. */
@@ -47,14 +48,16 @@ export function checkSpec({ url, checksumUrl, checksum, kernelUrl, initrdUrl }: 
  */
 export async function fetchVerified(host: Host, $: Shell, source: Source, part: string, target: string, watch: Watch): Promise<void> {
   for (;;) {
-    const { resumed } = await transfer(host, $, source.url, part, watch)
-    // What was there before may have been of another group.
-    await $`mv -f -- ${part} ${target}; chown -h "$(id -u):$(id -g)" ${target}`
+    // Another run may be at the same download for another image. What it leaves is verified here all the same.
+    const { resumed } = await inTurn(host, part.replace(/\.part$/, '-lock.part'), async () => {
+      const result = await transfer(host, $, source.url, part, watch)
+      // What was there before may have been of another group.
+      await $`mv -f -- ${part} ${target}; chown -h "$(id -u):$(id -g)" ${target}`
+      return result
+    })
     if (source.checksum === undefined) return
     const { algorithm, digest } = source.checksum
-    watch.progress(`verifying ${source.name}`)
-    const sum = await during($`${`${algorithm}sum`} ${target}`, async () => undefined, watch.signal)
-    const actual = /^\\?([0-9a-f]+)/.exec(sum.stdout)?.[1] ?? ''
+    const actual = await digestOf($, algorithm, target, source.name, watch)
     if (actual === digest) return
     await $`rm -f ${target}`
     if (resumed) continue
@@ -63,4 +66,16 @@ export async function fetchVerified(host: Host, $: Shell, source: Source, part: 
       hint: 'the image or its checksum file has changed, or somebody tampers with the download; nothing of it was kept',
     })
   }
+}
+
+/** Whether a file is there and has this checksum. */
+export async function digestMatches($: Shell, { algorithm, digest }: Checksum, path: string, name: string, watch: Watch): Promise<boolean> {
+  const there = await $({ nothrow: true })`test -s ${path}`
+  return there.exitCode === 0 && (await digestOf($, algorithm, path, name, watch)) === digest
+}
+
+async function digestOf($: Shell, algorithm: Checksum['algorithm'], path: string, name: string, watch: Watch): Promise<string> {
+  watch.progress(`verifying ${name}`)
+  const sum = await during($`${`${algorithm}sum`} ${path}`, async () => undefined, watch.signal)
+  return /^\\?([0-9a-f]+)/.exec(sum.stdout)?.[1] ?? ''
 }

@@ -16,7 +16,7 @@ import { readTree } from './tree.ts'
 
 /** Endings that are passed over in directories. */
 const IGNORED = ['.pyc', '.pyo', '.swp', '.bak', '~', '.rpm', '.md', '.txt', '.rst', '.orig', '.ini', '.cfg', '.retry']
-const NOT_SOURCES = ['host_vars', 'group_vars', 'vars_plugins']
+const NOT_SOURCES = ['host_vars', 'group_vars', 'vars_plugins', 'targets', 'platforms']
 
 /**
  * Reads one source into `draft`: a path, or names separated by commas (`a,b` or `a,`).

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import { InputError } from '../errors.ts'
-import { parseSize, type ClusterVars } from './vars.ts'
+import { parseSize } from '../size.ts'
+import type { ClusterVars } from './vars.ts'
 
 /** One machine as it shall be. */
 export interface MachinePlan {

@@ -1,8 +1,9 @@
-/** From a planned machine and what its hypervisor can do to its domain document. */
+/** A cluster's documents: its machines, from their plan and what their hypervisor can do, and its network. */
 import { emulatorOf, farmUuid, type HypervisorFacts, type VirtType } from '../hypervisor/index.ts'
 import type { BaseImage } from '../image/index.ts'
 import { renderTemplate } from '../vars/index.ts'
 import type { MachinePlan, NetworkPlan } from './cluster.ts'
+import { defaultCpu, defaultMachineType, renderDomainSpec } from './domain.ts'
 import type { ClusterVars } from './vars.ts'
 
 /** What a definition is made from. */
@@ -27,58 +28,45 @@ export interface DefinitionInput {
   readonly seedHash: string
 }
 
-/** QEMU's machine type for an architecture when none is asked for. */
-function defaultMachineType(arch: string): string {
-  if (/^(x86_64|i.86)$/.test(arch)) return 'q35'
-  if (arch === 's390x') return 's390-ccw-virtio'
-  return arch.startsWith('ppc64') ? 'pseries' : 'virt'
-}
-
-const CPU_MODES = ['host-model', 'host-passthrough', 'maximum']
-
-/** Renders the domain document. Its shape is checked against libvirt's schema in the tests. */
+/** Renders the document of a cluster's machine. */
 export async function renderDomain(input: DefinitionInput, templateDirs: readonly string[]): Promise<string> {
   const { machine, vars, facts, virtType, image, network } = input
-  const x86 = /^(x86_64|i.86)$/.test(facts.arch)
-  // libvirt has no host-model outside x86 and s390x; QEMU's own default on arm64 is a 32-bit CPU.
-  const cpu = vars.vm_cpu_model ?? (virtType === 'kvm' ? (x86 || facts.arch === 's390x' ? 'host-model' : 'host-passthrough') : facts.arch === 'aarch64' ? 'maximum' : '')
-  const data = {
-    virtType,
+  const { arch } = facts
+  const disk = { bus: 'virtio', readonly: false } as const
+  const nic = { mac: machine.mac, model: 'virtio' }
+  return await renderDomainSpec({
     name: machine.name,
     uuid: machineUuid(input.cluster, machine.name),
-    cluster: input.cluster,
-    owner: input.owner,
-    created: input.created,
-    hostKey: input.hostKey,
-    seedHash: input.seedHash,
-    image: image.key,
-    consoleLog: input.consoleLog,
-    memMiB: machine.memMiB,
-    cpus: machine.cpus,
-    arch: facts.arch,
-    machineType: vars.vm_machine_type ?? defaultMachineType(facts.arch),
-    directBoot: image.kernel !== undefined,
-    kernel: image.kernel ?? '',
-    initrd: image.initrd ?? '',
-    cmdline: vars.vm_kernel_cmdline ?? image.cmdline ?? '',
-    firmware: facts.arch === 'aarch64' && image.kernel === undefined,
-    acpi: x86 || facts.arch === 'aarch64',
-    apic: x86,
-    cpu,
-    cpuMode: CPU_MODES.includes(cpu),
-    cpuModel: cpu !== '' && !CPU_MODES.includes(cpu),
-    emulator: `/usr/bin/${emulatorOf(facts.arch)}`,
-    disk: input.disk,
-    seed: input.seed,
-    mac: machine.mac,
-    bridged: network !== undefined,
-    userNet: network === undefined,
-    network: network?.name ?? '',
+    mark: {
+      cluster: input.cluster,
+      owner: input.owner,
+      created: input.created,
+      address: input.address,
+      port: input.port,
+      user: 'root',
+      hostKey: input.hostKey,
+      image: image.key,
+      seed: input.seedHash,
+      console: input.consoleLog,
+    },
+    virtType,
+    arch,
+    emulator: `/usr/bin/${emulatorOf(arch)}`,
+    machineType: vars.vm_machine_type ?? defaultMachineType(arch),
+    cpu: vars.vm_cpu_model ?? defaultCpu(arch, virtType),
+    vcpus: machine.cpus,
+    memory: machine.memMiB,
+    firmware: { kind: arch === 'aarch64' && image.kernel === undefined ? 'efi' : 'default' },
+    kernel: image.kernel === undefined ? undefined : { image: image.kernel, initrd: image.initrd, cmdline: vars.vm_kernel_cmdline ?? image.cmdline ?? '' },
+    disks: [
+      { ...disk, file: input.disk, format: 'qcow2', device: 'vda' },
+      { ...disk, file: input.seed, format: 'raw', device: 'vdb', readonly: true },
+    ],
+    interfaces: [network === undefined
+      ? { ...nic, type: 'user', source: undefined, forwards: [{ protocol: 'tcp', address: input.address, host: input.port, guest: 22 }] }
+      : { ...nic, type: 'network', source: network.name, forwards: [] }],
     vhost: virtType === 'kvm' && facts.vhostNet,
-    address: input.address,
-    port: input.port,
-  }
-  return (await renderTemplate('domain.xml', data, { dirs: [...templateDirs] })).text
+  }, templateDirs)
 }
 
 /** A machine's UUID: the same whenever it is made anew. */

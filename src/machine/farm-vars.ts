@@ -20,6 +20,7 @@ const where = {
 /** The variables of the first part: what goes where. */
 export const placementVars = z.object({
   ...where,
+  phases: words.optional().describe('What may be done to the machines, for this run: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown'),
   only: words.optional().describe('Only these machines: platform/target, with * for any, e.g. debian_12/amd64,*/arm64'),
   allow_unplaced: z.boolean().default(false).describe('Run the other machines when some fit on no hypervisor'),
   definitions_dir: z.string().optional().describe('Directory on the controller with targets/ and platforms/, looked at before those of the project'),

@@ -1,6 +1,6 @@
 /** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
 import { FarmError, InputError, TaskError } from '../errors.ts'
-import { becomeSpec, bindHost, connect, connectionVars, hostSpec, posixQuote, type Become, type Connection, type Host } from '../host/index.ts'
+import { becomeSpec, bindHost, connectionVars, connectOnWay, hostSpec, posixQuote, wayTo, type Become, type Connection, type Host } from '../host/index.ts'
 import { Hypervisor } from '../hypervisor/index.ts'
 import { scopeFor, type Inventory } from '../inventory/index.ts'
 import type { Layer } from '../vars/index.ts'
@@ -53,14 +53,16 @@ const accessOf = new WeakMap<MachineStatus, HostAccess>()
 export function hostAccess(inventory: Inventory, host: string, extraVars: readonly Layer[]): HostAccess {
   const scope = scopeFor(inventory, host, { extra: extraVars })
   const vars = connectionVars(scope)
-  const spec = hostSpec(host, vars)
+  const varsOf = (name: string): Record<string, unknown> => (name === host ? vars : connectionVars(scopeFor(inventory, name, { extra: extraVars })))
+  // What is wrong with them is said before anybody waits.
+  for (const name of wayTo(host, varsOf)) hostSpec(name, varsOf(name))
   const become = becomeSpec({ ansible_become: true, ...vars })
   return {
     host,
     libvirtUri: scope.has('libvirt_uri') ? String(scope.get('libvirt_uri')) : 'qemu:///system',
     become,
     async open(signal) {
-      const connection = await connect(spec, signal === undefined ? {} : { signal })
+      const connection = await connectOnWay(host, varsOf, signal === undefined ? {} : { signal })
       return { connection, host: bindHost(connection, { name: host, recorder: SILENT, ...(become && { become }), ...(signal && { signal }) }) }
     },
   }

@@ -4,14 +4,7 @@
  */
 import { posix } from 'node:path'
 import { z } from 'zod'
-
-/** Reads `35G`, `512M`, `1.5T` or a number of bytes; units are binary, as qemu-img's are. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim())
-  if (match === null) return undefined
-  const power = ' KMGT'.indexOf((match[2] ?? '').toUpperCase() || ' ')
-  return Math.round(Number(match[1]) * 1024 ** power)
-}
+import { parseSize } from '../size.ts'
 
 const size = z.union([z.string(), z.number()]).transform(String).refine((text) => (parseSize(text) ?? 0) > 0, { message: 'expected a size such as 35G, 512M or a number of bytes' })
 const path = z.string().min(1)

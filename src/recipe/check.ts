@@ -12,7 +12,7 @@ const OPTIONS = {
   handler: [...TASK, 'listen'],
   block: [...STEP, 'tasks', 'rescue', 'always'],
   include: [...STEP, 'apply'],
-  recipe: ['description', 'hosts', 'become', 'vars', 'tasks', 'handlers', 'tags', 'strategy', 'serial', 'maxFailPercentage', 'anyErrorsFatal', 'ignoreUnreachable', 'forceHandlers', 'lock', 'validate', 'destructive'],
+  recipe: ['description', 'hosts', 'become', 'vars', 'tasks', 'handlers', 'tags', 'strategy', 'serial', 'maxFailPercentage', 'anyErrorsFatal', 'ignoreUnreachable', 'forceHandlers', 'lock', 'validate', 'destructive', 'conclude'],
 } as const
 
 /** What Ansible calls otherwise. */
@@ -23,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 const TEXTS = ['tags', 'listen', 'apply']
 const BOOLEANS = ['ignoreErrors', 'ignoreUnreachable', 'anyErrorsFatal', 'runOnce', 'check', 'forceHandlers', 'lock', 'destructive']
+const FUNCTIONS = ['validate', 'conclude', 'until']
 const NUMBERS = ['retries', 'delay', 'timeout', 'throttle', 'maxFailPercentage']
 
 /** @throws InputError `recipe-option` for an option that is not known or has a value of another type. */
@@ -42,6 +43,7 @@ export function checkOptions(kind: keyof typeof OPTIONS, name: string, options: 
     if (BOOLEANS.includes(option) && typeof value !== 'boolean') throw wrong(`${option} is true or false, got ${JSON.stringify(value) ?? typeof value}`)
     if (NUMBERS.includes(option) && !(typeof value === 'number' && value >= 0)) throw wrong(`${option} is a number, got ${JSON.stringify(value) ?? typeof value}`)
     if (option === 'when' && kind !== 'loop' && !list.every((item) => typeof item === 'function')) throw wrong('when is a function, or a list of functions', 'write `when: ({ vars }) => vars.wanted`')
+    if (FUNCTIONS.includes(option) && typeof value !== 'function') throw wrong(`${option} is a function, got ${JSON.stringify(value) ?? typeof value}`)
     if (option === 'strategy' && value !== 'free' && value !== 'lock-step') throw wrong(`strategy is 'free' or 'lock-step', got ${JSON.stringify(value) ?? typeof value}`, value === 'linear' ? "what Ansible calls linear is 'lock-step'" : undefined)
   }
 }

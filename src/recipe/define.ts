@@ -134,7 +134,10 @@ export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, ne
   }
 }
 
+/** A recipe whatever its variables: the runner checks them against its schema. */
+type AnyRecipe = Pick<Recipe, 'description' | 'hosts' | 'vars'> & { readonly tasks: readonly unknown[] }
+
 /** Puts recipes one after another; a host that failed in one takes no part in the next. Also the default export of a recipe file. */
-export function sequence(description: string, recipes: readonly Recipe<never>[]): Sequence {
+export function sequence(description: string, recipes: readonly AnyRecipe[]): Sequence {
   return { description, recipes: recipes as unknown as readonly Recipe[] }
 }

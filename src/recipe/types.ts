@@ -28,7 +28,7 @@ export interface TaskContext<Vars = unknown> {
   readonly templateDirs: readonly string[]
   /** Who runs farm: `user@controller`, written into the metadata of what is made. */
   readonly owner: string
-  /** In a `rescue`: what went wrong. */
+  /** In a `rescue`, and in an `always` after a failure or an interruption: what went wrong. */
   readonly failure: Failure | undefined
   /** How the user calls farm again with the same inventory: `again('ssh boreas')` gives `farm ssh -i hosts.ini boreas`. */
   again(command: string): string
@@ -52,10 +52,23 @@ export interface TaskContext<Vars = unknown> {
   resultOf<Value>(task: Task<never, Value>): TaskResult<Value> | undefined
   /** Sets variables of this host for what follows; extra variables still win. */
   setVariables(values: Readonly<Record<string, unknown>>): void
+  /** One value for all hosts and recipes of the run: what `make` gives to whoever asks for that key first. Kept in memory alone. */
+  shared<Value>(key: string, make: () => Value): Value
+  /**
+   * Closes this host's connection to a host (the one worked on unless another is named), since what answered there is no longer
+   * there: the next task connects anew. Nothing more can be done there in this task.
+   */
+  disconnect(host?: string): Promise<void>
   /** Adds a host to the inventory for the recipes that follow. */
-  addHost(name: string, options?: { readonly groups?: readonly string[]; readonly variables?: Readonly<Record<string, unknown>> }): void
+  addHost(name: string, options?: HostAddition): void
   /** Puts this host into a group, which comes to be when it is new, for the recipes that follow. */
   addToGroup(group: string): void
+}
+
+/** What a host that a task adds starts with. */
+export interface HostAddition {
+  readonly groups?: readonly string[]
+  readonly variables?: Readonly<Record<string, unknown>>
 }
 
 /** Variables read by name, templates rendered. */
@@ -63,6 +76,8 @@ export interface Variables {
   /** @throws TaskError `undefined-variable` */
   get(name: string): unknown
   has(name: string): boolean
+  /** Names of all that are set. */
+  names(): readonly string[]
   /** Variables of another host of the inventory. */
   of(host: string): Variables
 }
@@ -195,6 +210,47 @@ export interface Recipe<Schema extends z.ZodObject = z.ZodObject> {
   readonly validate?: ((vars: z.output<Schema>, host: string) => void | Promise<void>) | undefined
   /** True when it takes things away: a person is asked first. */
   readonly destructive: boolean
+  /**
+   * Runs once, on the controller, when all hosts have ended, well or not, and after an interruption too. What it throws is a
+   * failure of the run.
+   */
+  readonly conclude?: Loosely<(conclusion: Conclusion<z.output<Schema>>) => void | Promise<void>> | undefined
+}
+
+/** What came of a recipe on all hosts. */
+export interface Conclusion<Vars = unknown> {
+  /** In the order of the inventory; also those that were never begun. */
+  readonly hosts: readonly ConcludedHost<Vars>[]
+  readonly check: boolean
+  /** The user, or a failure that is fatal for all, has ended it before it was done. */
+  readonly halted: boolean
+  readonly owner: string
+  /** As {@link TaskContext.again}. */
+  again(command: string): string
+  /** As {@link TaskContext.shared}. */
+  shared<Value>(key: string, make: () => Value): Value
+  note(message: string): void
+  note(level: 'info' | 'warning', message: string): void
+  /** As {@link TaskContext.result}. */
+  result(lines: readonly string[], data: unknown): void
+  /** Says that something failed that no host's task did. The run goes on; its exit code becomes the error's, if nothing else failed. */
+  fail(error: Error): void
+}
+
+/** What came of a recipe on one host. */
+export interface ConcludedHost<Vars = unknown> {
+  readonly name: string
+  readonly failed: boolean
+  /** The first failure that nothing made good. */
+  readonly failure: Failure | undefined
+  /** Names of the tasks that were planned and never begun. */
+  readonly undone: readonly string[]
+  /** Wall time; 0 when it was never begun. */
+  readonly seconds: number
+  readonly vars: Vars
+  readonly variables: Variables
+  /** As {@link TaskContext.resultOf}. */
+  resultOf<Value>(task: Task<never, Value>): TaskResult<Value> | undefined
 }
 
 /** Recipes that run one after another, each on the hosts that its own pattern selects by then. */

@@ -82,6 +82,8 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
     notify: (notified: Notified) => run.notify(notified),
     resultOf: <Value>(of: Task<never, Value>) => run.results.get(of as unknown as Task) as TaskResult<Value> | undefined,
     setVariables: (values) => run.set(values, place.forAll),
+    shared: (key, make) => options.shared.get(key, make),
+    disconnect: (other = place.at) => run.disconnect(other),
     addHost(host, { groups = [], variables = {} } = {}) {
       options.inventory.addHost(host, { groups, variables: untrusted(variables) as Record<string, unknown> })
       options.variables.forget()

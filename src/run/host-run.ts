@@ -1,78 +1,17 @@
 /** One recipe on one host: its steps in order, with what blocks, handlers and failures make of that order. */
 import { InterruptedError, TaskError, UnreachableError } from '../errors.ts'
-import type { EventBody, Failure, Outcome, Recap } from '../events.ts'
+import type { Failure, Outcome } from '../events.ts'
 import { exitCodeOf, toFailure } from '../failure.ts'
 import type { Facts } from '../host/index.ts'
-import type { Inventory } from '../inventory/index.ts'
 import type { Notified, Task, TaskResult } from '../recipe/index.ts'
 import { checkVars } from '../vars/index.ts'
+import { afterwards, Broken, Halted, PLAIN, type Around, type Pardon } from './around.ts'
 import { attempt, conditionUnmet, type Ended } from './attempt.ts'
-import type { Batch } from './batch.ts'
-import { AT_THE_END, compileIncluded, handlersFor, leaves, nameOf, type BlockNode, type Compiled, type IncludeNode, type Node, type Position, type TaskNode } from './compile.ts'
-import type { Connections } from './connections.ts'
+import { AT_THE_END, compileIncluded, handlersFor, leaves, nameOf, type BlockNode, type IncludeNode, type Node, type Position, type TaskNode } from './compile.ts'
 import { contextOf } from './context.ts'
+import type { HostRunOptions, HostRunResult } from './host-options.ts'
 import { Site } from './site.ts'
-import type { Locks } from './locks.ts'
-import type { RunVariables } from './variables.ts'
 
-/** What all hosts of a recipe have in common. */
-export interface HostRunOptions {
-  readonly recipeName: string
-  readonly compiled: Compiled
-  readonly batch: Batch
-  readonly inventory: Inventory
-  readonly variables: RunVariables
-  readonly connections: Connections
-  readonly locks: Locks
-  readonly check: boolean
-  readonly forceHandlers: boolean
-  readonly owner: string
-  readonly projectDir: string
-  readonly templateDirs: readonly string[]
-  readonly signal: AbortSignal
-  again(command: string): string
-  emit(event: EventBody): void
-}
-
-/** How a host's run ended. */
-export interface HostRunResult {
-  readonly recap: Recap
-  /** The exit codes that its failures ask for. */
-  readonly codes: readonly number[]
-  readonly failed: boolean
-  /** Planned tasks that were never begun. */
-  readonly undone: readonly string[]
-}
-
-/** A task has failed, and nothing has made it good yet. */
-class Broken extends Error {
-  readonly failure: Failure
-  readonly unreachable: boolean
-
-  constructor(failure: Failure, unreachable: boolean) {
-    super(failure.message)
-    this.failure = failure
-    this.unreachable = unreachable
-  }
-}
-
-/** No further task may begin: the user, or another host's failure, ends the run. Only `always` parts still run. */
-class Halted extends Error {}
-
-/** What the steps around a task mean for it. */
-interface Around {
-  /** A failure is made good by somebody further out. */
-  readonly rescuable: boolean
-  /** In a rescue: what went wrong. */
-  readonly failure: Failure | undefined
-  /** In an `always` part after the run was halted: it runs all the same. */
-  readonly finishing: boolean
-}
-
-/** Why a failure does not count, if it does not. */
-type Pardon = 'rescued' | 'ignored' | undefined
-
-const PLAIN: Around = { rescuable: false, failure: undefined, finishing: false }
 /** More rounds of handlers that notify each other than this are a circle. */
 const ROUNDS = 100
 
@@ -84,6 +23,7 @@ export class HostRun {
   vars: Readonly<Record<string, unknown>>
   readonly #counts = { ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0, rescued: 0, ignored: 0 }
   readonly #codes: number[] = []
+  #failure: Failure | undefined
   readonly #begun = new Set<TaskNode | IncludeNode>()
   readonly #notified = new Set<TaskNode>()
   readonly #site: Site
@@ -102,6 +42,7 @@ export class HostRun {
   /** Runs the recipe. Never throws: what goes wrong is in the events and in the result. */
   async run(): Promise<HostRunResult> {
     const { compiled, batch } = this.options
+    const started = performance.now()
     let broken: Error | undefined
     try {
       await this.#walk(compiled.nodes, PLAIN)
@@ -109,18 +50,24 @@ export class HostRun {
     } catch (error) {
       broken = error as Error
       const force = compiled.recipe.forceHandlers || this.options.forceHandlers
-      if (force && error instanceof Broken && !error.unreachable) await this.#flush(AT_THE_END, { ...PLAIN, finishing: true }).catch(() => undefined)
+      if (force && error instanceof Broken && error.gone === undefined) await this.#flush(AT_THE_END, { ...PLAIN, finishing: true }).catch(() => undefined)
     }
     batch.leave(this.host)
     await this.#site.close()
     if (broken !== undefined && !(broken instanceof Broken) && !(broken instanceof Halted)) this.#unexpected(broken)
     const undone = broken === undefined ? [] : [...leaves(compiled.nodes, false)].filter((node) => node.chosen && !this.#begun.has(node)).map(nameOf)
-    return { recap: this.#counts, codes: this.#codes, failed: broken !== undefined && !(broken instanceof Halted), undone }
+    const failed = broken !== undefined && !(broken instanceof Halted)
+    return { recap: this.#counts, codes: this.#codes, failed, failure: this.#failure, undone, seconds: (performance.now() - started) / 1000, results: this.results, vars: this.vars }
   }
 
   /** Asks for a handler. */
   notify(notified: Notified): void {
     for (const node of handlersFor(this.options.compiled, notified)) this.#notified.add(node)
+  }
+
+  /** Closes the connection to a host: the next task that works there opens a new one. */
+  disconnect(host: string): Promise<void> {
+    return this.#site.disconnect(host)
   }
 
   /** Sets variables of the host, or of all hosts of the batch; the recipe's are checked anew. */
@@ -158,7 +105,7 @@ export class HostRun {
     } catch (thrown) {
       error = thrown
     }
-    if (rescue !== undefined && error instanceof Broken && !error.unreachable && !this.#mustStop(around)) {
+    if (rescue !== undefined && error instanceof Broken && error.gone === undefined && !this.#mustStop(around)) {
       const { failure } = error
       error = undefined
       try {
@@ -167,11 +114,7 @@ export class HostRun {
         error = thrown
       }
     }
-    // Nothing can be done on a host that has gone.
-    if (always.length > 0 && !(error instanceof Broken && error.unreachable)) {
-      const finishing = around.finishing || this.#mustStop(around)
-      await this.#walk(always, { ...around, finishing, failure: error instanceof Broken ? error.failure : around.failure })
-    }
+    if (always.length > 0) await this.#walk(always, { ...around, ...afterwards(around, error), finishing: around.finishing || this.#mustStop(around) })
     if (error !== undefined) throw error
   }
 
@@ -196,7 +139,7 @@ export class HostRun {
 
   /** Resolves with whether it ran here, and not on the one host that runs it for all. */
   async #task(node: TaskNode, around: Around): Promise<boolean> {
-    if (!node.chosen) return false
+    if (!node.chosen || this.#isOutOfReach(node, around)) return false
     const { batch } = this.options
     const together = around.finishing ? undefined : await batch.lockStep?.arrive(this.host, node.position)
     if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
@@ -205,12 +148,12 @@ export class HostRun {
     if (other !== undefined) {
       this.#begun.add(node)
       this.results.set(node.task, other.result)
-      if (other.result.failed && !node.settings.ignoreErrors) throw this.#fail(node, other.result, around, false)
+      if (other.result.failed && !node.settings.ignoreErrors) throw this.#fail(node, other.result, around, undefined)
       // It may have set variables of all hosts.
       this.#readVars()
       return false
     }
-    const { ended: result, pardon } = await batch.paced(node.task, async () => {
+    const { ended: result, pardon, at } = await batch.paced(node.task, async () => {
       // The wait for room may have been long.
       if (this.#mustStop(around)) throw new Halted(batch.stopped ?? 'interrupted')
       this.#begun.add(node)
@@ -223,13 +166,13 @@ export class HostRun {
     if (node.settings.runOnce) batch.once.done(node.position, { host: this.host, result })
     this.#counts[pardon ?? result.outcome] += 1
     if (result.failed && pardon === undefined) this.#codes.push(exitCodeOf(result.error))
-    if (result.failed && pardon !== 'ignored') throw this.#fail(node, result, around, true)
+    if (result.failed && pardon !== 'ignored') throw this.#fail(node, result, around, at)
     if (result.changed && !result.failed) for (const notified of node.settings.notify) this.notify(notified)
     return true
   }
 
   /** Runs a task and tells of it. */
-  async #execute(node: TaskNode, around: Around): Promise<{ readonly ended: Ended; readonly pardon: Pardon }> {
+  async #execute(node: TaskNode, around: Around): Promise<{ readonly ended: Ended; readonly pardon: Pardon; readonly at: string }> {
     const { emit } = this.options
     const { task, settings } = node
     const started = performance.now()
@@ -241,7 +184,7 @@ export class HostRun {
     try {
       if (delegated instanceof Error) throw delegated
       const connection = await this.#site.open(at, signal)
-      const place = { at, connection, become: this.options.connections.become(at, settings.become), memory: this.#site.memory(at), failure: around.failure, forAll: settings.runOnce }
+      const place = { at, connection, become: this.options.connections.become(at, settings.become), memory: this.options.memories.of(at), failure: around.failure, forAll: settings.runOnce }
       const context = (own: AbortSignal): ReturnType<typeof contextOf> => contextOf(this, task, { ...place, signal: own })
       const unmet = settings.when.length === 0 ? undefined : await conditionUnmet(task.name, settings.when, context(signal).context)
       ended = unmet === undefined ? await attempt(task, { host: this.host, signal, context, emit }) : { ...NOTHING, outcome: 'skipped', skipped: true, message: unmet }
@@ -255,7 +198,7 @@ export class HostRun {
       type: 'task-end', host: this.host, task: task.name, outcome: ended.outcome, seconds: (performance.now() - started) / 1000,
       ...(ended.message !== undefined && { message: ended.message }), ...(ended.failure && { failure: ended.failure }), ...(ended.attempts > 1 && { attempts: ended.attempts }), ...(pardon && { pardon }),
     })
-    return { ended, pardon }
+    return { ended, pardon, at }
   }
 
   #pardon({ settings }: TaskNode, { outcome, error }: Ended, around: Around): Pardon {
@@ -265,18 +208,28 @@ export class HostRun {
     return settings.ignoreErrors ? 'ignored' : around.rescuable && !this.#mustStop(around) ? 'rescued' : undefined
   }
 
-  /** The host is broken, unless a rescue follows. */
-  #fail({ settings, task }: TaskNode, { failure, outcome }: TaskResult, around: Around, own: boolean): Broken {
+  /** The host is broken, unless a rescue follows. `at`: where this host's own run of the task worked; undefined when another's has failed. */
+  #fail({ settings, task }: TaskNode, { failure = { code: 'failed', message: `"${task.name}" failed` }, outcome }: TaskResult, around: Around, at: string | undefined): Broken {
     const { batch } = this.options
+    const own = at !== undefined
     const unreachable = outcome === 'unreachable'
     const rescued = around.rescuable && !unreachable && !this.#mustStop(around)
     if (!rescued && !own) batch.fail(this.host, settings.anyErrorsFatal)
     if (!rescued && !own) this.options.emit({ type: 'note', level: 'warning', host: this.host, message: `ends here: "${task.name}", which one host runs for all, has failed` })
-    return new Broken(failure ?? { code: outcome, message: outcome }, unreachable && own)
+    if (!rescued) this.#failure ??= failure
+    return new Broken(failure, unreachable ? at : undefined)
   }
 
   #mustStop({ finishing }: Around): boolean {
     return !finishing && (this.options.signal.aborted || this.options.batch.stopped !== undefined)
+  }
+
+  /** True for what would have to be done on, or through, a host that has gone. */
+  #isOutOfReach(node: TaskNode, { gone }: Around): boolean {
+    if (gone.length === 0) return false
+    const delegated = this.#delegate(node)
+    if (delegated instanceof Error) return false
+    return this.options.connections.way(delegated ?? this.host).some((host) => gone.includes(host))
   }
 
   #delegate({ settings }: TaskNode): string | undefined | Error {
@@ -293,7 +246,9 @@ export class HostRun {
     this.#counts.failed += 1
     this.#codes.push(exitCodeOf(error))
     this.options.batch.fail(this.host, false)
-    this.options.emit({ type: 'failure', failure: toFailure(error, this.host) })
+    const failure = toFailure(error, this.host)
+    this.#failure ??= failure
+    this.options.emit({ type: 'failure', failure })
   }
 }
 

@@ -11,11 +11,14 @@ import { nearest } from '../suggest.ts'
 import { Batch } from './batch.ts'
 import { batchesOf } from './batches.ts'
 import { leaves, nameOf, type Compiled } from './compile.ts'
+import { conclude } from './conclude.ts'
 import { Connections } from './connections.ts'
-import { HostRun, type HostRunResult } from './host-run.ts'
+import type { HostRunOptions, HostRunResult } from './host-options.ts'
+import { HostRun } from './host-run.ts'
 import { Locks } from './locks.ts'
 import { Semaphore } from './pace.ts'
 import { checkHosts, compileAll, hostsOf, type BadHost } from './plan.ts'
+import { Memories, Shared } from './shared.ts'
 import type { RunOptions } from './types.ts'
 import { RunVariables } from './variables.ts'
 
@@ -35,11 +38,15 @@ export async function runRecipes(options: RunOptions): Promise<number> {
 /** Hosts with their variables, checked against a recipe's schema. */
 type Ready = ReadonlyMap<string, Readonly<Record<string, unknown>>>
 
+/** What the batches of a recipe have in common. */
+type Common = Omit<HostRunOptions, 'batch' | 'connections'>
+
 /** What stays the same from recipe to recipe of a run, and what adds up. */
 class Run {
   readonly #options: RunOptions
   readonly #compiled: readonly Compiled[]
   readonly #variables: RunVariables
+  readonly #shared = new Shared()
   readonly #started = performance.now()
   readonly #recap: Record<string, Recap> = {}
   readonly #undone: Record<string, readonly string[]> = {}
@@ -95,12 +102,31 @@ class Run {
       this.#refused(bad)
       return false
     }
+    const { signal, projectDir, check } = this.#options
+    const common = {
+      recipeName: this.#options.name, compiled, inventory: this.#options.inventory, variables: this.#variables, locks: new Locks(), shared: this.#shared, memories: new Memories(),
+      check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir, templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
+      again: this.#options.again ?? ((command: string) => `farm ${command}`),
+      emit: (event: EventBody) => this.#emit(event),
+    }
+    const ended = new Map<string, HostRunResult>()
+    const goesOn = await this.#batches(common, hosts, ready, ended)
+    await conclude(common, hosts.map((name) => ({ name, ended: ended.get(name), vars: ready.get(name) ?? {} })), plannedNames(compiled), (error) => {
+      this.#codes.add(exitCodeOf(error))
+      this.#emit({ type: 'failure', failure: toFailure(error) })
+    })
+    return goesOn
+  }
+
+  /** Runs a recipe on its hosts, batch after batch; false when nothing may follow. */
+  async #batches(common: Common, hosts: readonly string[], ready: Ready, ended: Map<string, HostRunResult>): Promise<boolean> {
+    const { recipe } = common.compiled
     const batches = batchesOf(hosts, recipe.serial)
-    const tasks = plannedNames(compiled)
+    const tasks = plannedNames(common.compiled)
     for (const [number, batch] of batches.entries()) {
       const part = batches.length > 1 ? `, batch ${number + 1} of ${batches.length}` : ''
       if (part !== '' || this.#compiled.length > 1) this.#emit({ type: 'stage', title: recipe.description + part, hosts: batch, tasks })
-      if (!(await this.#batch(compiled, batch, ready))) {
+      if (!(await this.#batch(common, batch, ready, ended))) {
         for (const host of batches.slice(number + 1).flat()) this.#undone[host] = tasks
         return false
       }
@@ -109,23 +135,21 @@ class Run {
   }
 
   /** Runs one batch of hosts; false when nothing may follow it. */
-  async #batch(compiled: Compiled, hosts: readonly string[], ready: Ready): Promise<boolean> {
-    const { signal, forks, projectDir } = this.#options
-    const batch = new Batch(compiled.recipe, hosts, forks)
-    const connections = new Connections(this.#variables)
+  async #batch(common: Common, hosts: readonly string[], ready: Ready, ended: Map<string, HostRunResult>): Promise<boolean> {
+    const { signal, forks } = this.#options
+    const { recipe } = common.compiled
+    const batch = new Batch(recipe, hosts, forks)
+    const options = { ...common, batch, connections: new Connections(this.#variables) }
     const open = (): void => batch.lockStep?.open()
     signal.addEventListener('abort', open)
-    const shared = {
-      recipeName: this.#options.name, compiled, batch, inventory: this.#options.inventory, variables: this.#variables, connections, locks: new Locks(),
-      check: this.#options.check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir,
-      templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
-      again: this.#options.again ?? ((command: string) => `farm ${command}`),
-      emit: (event: EventBody) => this.#emit(event),
-    }
     try {
       // In lock-step all hosts are under way, and the batch sees to it that no more than `forks` work.
-      const room = new Semaphore(compiled.recipe.strategy === 'free' ? forks : Infinity)
-      await Promise.all(hosts.map((host) => room.with(async () => this.#add(host, await new HostRun(host, ready.get(host) ?? {}, shared).run()))))
+      const room = new Semaphore(recipe.strategy === 'free' ? forks : Infinity)
+      await Promise.all(hosts.map((host) => room.with(async () => {
+        const result = await new HostRun(host, ready.get(host) ?? {}, options).run()
+        ended.set(host, result)
+        this.#add(host, result)
+      })))
     } finally {
       signal.removeEventListener('abort', open)
     }

@@ -1,15 +1,13 @@
 /** Where one host's tasks work: its own connection and those of the hosts that tasks are delegated to, and the host's lock. */
 import { bindHost, type Connection } from '../host/index.ts'
-import type { HypervisorMemory } from '../hypervisor/index.ts'
 import type { Lease } from './connections.ts'
-import type { HostRunOptions } from './host-run.ts'
+import type { HostRunOptions } from './host-options.ts'
 
 /** Opens what is asked for and keeps it until the host's run ends. */
 export class Site {
   readonly #host: string
   readonly #options: HostRunOptions
   readonly #leases = new Map<string, Lease>()
-  readonly #memories = new Map<string, HypervisorMemory>()
   #lock: AsyncDisposable | undefined
 
   constructor(host: string, options: HostRunOptions) {
@@ -33,22 +31,30 @@ export class Site {
     void lease?.release()
     if (host !== this.#host) return
     // It went with the connection: the next one takes it anew, or finds that somebody else has it.
-    void this.#lock?.[Symbol.asyncDispose]().then(undefined, () => undefined)
-    this.#lock = undefined
+    void this.#giveLockBack()
   }
 
-  /** What is remembered of a hypervisor while the recipe runs. */
-  memory(host: string): HypervisorMemory {
-    let memory = this.#memories.get(host)
-    if (memory === undefined) this.#memories.set(host, (memory = { facts: new Map(), domains: {} }))
-    return memory
+  /** Closes a connection that leads to something that is no longer what it was: the next one who asks gets a new one. */
+  async disconnect(host: string): Promise<void> {
+    const lease = this.#leases.get(host)
+    this.#leases.delete(host)
+    // Before the next one takes it, or it would be in its own way.
+    if (host === this.#host) await this.#giveLockBack()
+    lease?.broken()
+    await lease?.release().catch(() => undefined)
   }
 
   async close(): Promise<void> {
-    // A lock that went with a broken connection is no longer ours to give back.
-    await this.#lock?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+    await this.#giveLockBack()
     for (const lease of this.#leases.values()) await lease.release().catch(() => undefined)
     this.#leases.clear()
+  }
+
+  async #giveLockBack(): Promise<void> {
+    const lock = this.#lock
+    this.#lock = undefined
+    // A lock that went with a broken connection is no longer ours to give back.
+    await lock?.[Symbol.asyncDispose]().then(undefined, () => undefined)
   }
 
   async #takeLock(connection: Connection): Promise<void> {

@@ -56,6 +56,7 @@ export class RunVariables {
     return {
       get: (name) => failing(() => this.scope(host).get(name)),
       has: (name) => this.scope(host).has(name),
+      names: () => [...this.scope(host).names()],
       of: (other) => failing(() => { this.scope(other); return this.of(other) }),
     }
   }

@@ -61,7 +61,7 @@ function toProblem(schema: z.ZodObject, scope: Scope, issue: z.core.$ZodIssue): 
   const field = fieldAt(schema as Schema, path)
   // Even a secret that is too short to be masked is not repeated.
   const hidden = [schema.shape[String(name)] as Schema, ...(field ? [field] : [])].some((part) => metaOf(part).secret)
-  return { text: `${label}: got ${hidden ? 'a value that is secret' : describeValue(value)}, expected ${expected(issue, field)}`, location }
+  return { text: `${label}: got ${hidden ? 'a value that is secret' : describeValue(value)}, expected ${expectedBy(issue, field)}`, location }
 }
 
 function missing(schema: z.ZodObject, scope: Scope, name: string, label: string): Problem {
@@ -77,7 +77,7 @@ function wanted(field: Schema): string {
 }
 
 /** What zod says, in the words of farm's documentation. */
-function expected(issue: z.core.$ZodIssue, field: Schema | undefined): string {
+export function expectedBy(issue: z.core.$ZodIssue, field: Schema | undefined): string {
   const unit = field ? metaOf(field).unit : undefined
   const suffix = unit ? ` (${unit})` : ''
   switch (issue.code) {
@@ -102,11 +102,13 @@ function bound(origin: string, relation: string, limit: number | bigint): string
   return `${relation} ${limit}${things}`
 }
 
-function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+/** The value at a path; undefined where the path leads nowhere. */
+export function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((inner, step) => (typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>)[step] : undefined), value)
 }
 
-function fieldAt(schema: Schema, path: readonly (string | number)[]): Schema | undefined {
+/** The schema of the value at a path; undefined where it is not known. */
+export function fieldAt(schema: Schema, path: readonly (string | number)[]): Schema | undefined {
   return path.reduce<Schema | undefined>((field, step) => {
     const def = field && definition(unwrapped(field).at(-1) as Schema)
     if (!def) return undefined

@@ -1,9 +1,10 @@
 /** Role: the cluster's machines go, with disks, snapshots, NVRAM, saved memory, seeds and logs; nothing else does. */
 import { posix } from 'node:path'
-import { backingChain, filesIn, foreign } from '../../src/hypervisor/index.ts'
+import { foreign } from '../../src/hypervisor/index.ts'
 import { poolDir, poolName, type UnprovisionVars } from '../../src/machine/index.ts'
 import { task } from '../../src/recipe/index.ts'
 import { settleAll } from '../shared/settle.ts'
+import { filesUsedBy } from '../shared/used.ts'
 
 /** Stops before anything is removed when something of the cluster's names is not the cluster's. */
 export const checkOwnership = task<UnprovisionVars>('destroy-vms: check what belongs to the cluster', async ({ host, hypervisor, vars }) => {
@@ -25,8 +26,7 @@ export const destroyMachines = task<UnprovisionVars>('destroy-vms: remove the ma
   const mine = all.filter((domain) => domain.mark?.cluster === cluster)
   if (mine.length === 0) return
   const others = all.filter((domain) => !mine.includes(domain))
-  const used = await Promise.all(others.flatMap((domain) => filesIn(domain.document)).map((file) => backingChain(hypervisor.virsh, file)))
-  const usedElsewhere = new Set([...others.flatMap((domain) => filesIn(domain.document)), ...used.flat()])
+  const usedElsewhere = await filesUsedBy(hypervisor, others)
   const pool = await hypervisor.pools.inspect(poolName(vars), cluster)
   const shared = [vars.vm_image_cache]
   await settleAll(mine.map((domain) => {

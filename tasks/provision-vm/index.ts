@@ -4,10 +4,11 @@ import { chooseVirtType, find, findAll, readConsoles, type Domain } from '../../
 import { inspectImage, plannedImage } from '../../src/image/index.ts'
 import { awaitLogins, caCertificate, existingKey, loginKey, machineUuid, planCluster, poolName, type AwaitedMachine, type ClusterVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
-import { clusterPaths, imageSpec, machineFiles, OWN_DIRECTORY } from '../shared/cluster.ts'
+import { clusterPaths, imageSpec, machineFiles } from '../shared/cluster.ts'
 import { inspectDisks } from '../shared/disks.ts'
 import { existingFiles } from '../shared/files.ts'
 import { knownAddresses } from '../shared/known.ts'
+import { ensureOwnDirectory } from '../shared/own-directory.ts'
 import { settleAll } from '../shared/settle.ts'
 import { ensureMachine, type Found, type ProvisionInput } from './machine.ts'
 import { choosePort } from './ports.ts'
@@ -36,7 +37,8 @@ export const provisionMachines = task<ClusterVars>('provision-vm: create and sta
     caCertificate: await caCertificate(vars.domain_ca_cert),
   }
   const found = await inspect(input, plan.machines)
-  await consoleDirectory(context, found.some(({ domain }) => domain === undefined))
+  // virtlogd writes consoles into a directory that has to be there.
+  if (found.some(({ domain }) => domain === undefined)) await ensureOwnDirectory(host, vars.vm_console_dir)
 
   const consoles = await readConsoles(host, found.map(({ machine }) => machineFiles(vars, machine.name).console), 1)
   const awaited: AwaitedMachine[] = []
@@ -99,14 +101,6 @@ async function consoleSize(host: Host, name: string, vars: ClusterVars): Promise
 /** A machine keeps its forwarded port, unless it is off and something else has taken the port meanwhile. */
 function keepsPort(domain: Domain | undefined, listening: ReadonlySet<number>): boolean {
   return domain?.mark?.address === '127.0.0.1' && (domain.active || !listening.has(domain.mark.port))
-}
-
-/** virtlogd writes consoles into a directory that has to be there. */
-async function consoleDirectory({ host, vars }: TaskContext<ClusterVars>, needed: boolean): Promise<void> {
-  if (!needed) return
-  const dir = vars.vm_console_dir
-  const present = await host.query({ nothrow: true })`test -d ${dir}`
-  if (present.exitCode !== 0) await host.change({ summary: `create directory ${dir}` }, ($) => $`mkdir -p -m 0755 -- ${dir}; : >${dir}/${OWN_DIRECTORY}`)
 }
 
 function report({ host, vars, again, result }: TaskContext<ClusterVars>, found: readonly Found[]): void {

@@ -2,11 +2,8 @@
 import { posix } from 'node:path'
 import { InputError } from '../../src/errors.ts'
 import type { HypervisorFacts } from '../../src/hypervisor/index.ts'
-import type { ImageSpec } from '../../src/image/index.ts'
+import { debianArch, type PlainSpec } from '../../src/image/index.ts'
 import { poolDir, type ClusterVars } from '../../src/machine/index.ts'
-
-/** An empty file of this name says that farm made the directory it lies in, and may take it away. */
-export const OWN_DIRECTORY = '.farm'
 
 /** The variables that name directories on the hypervisor. */
 export type PathVars = Pick<ClusterVars, 'vmhost_cluster_name' | 'vm_pool_dir' | 'vm_image_cache' | 'vm_working_dir'>
@@ -16,13 +13,11 @@ export function clusterPaths(vars: PathVars): string[] {
   return [poolDir(vars), vars.vm_image_cache, vars.vm_working_dir]
 }
 
-const DEBIAN_ARCHITECTURE: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el', riscv64: 'riscv64', s390x: 's390x', i686: 'i386', armv7l: 'armhf' }
-
 /** The image that the variables ask for: one to download, or one to build from the distribution's mirror. */
-export function imageSpec(vars: ClusterVars, facts: HypervisorFacts, host: string): ImageSpec {
+export function imageSpec(vars: ClusterVars, facts: HypervisorFacts, host: string): PlainSpec {
   const packages = [...vars.vm_image_packages, ...(vars.vm_python ? ['python3'] : [])]
   if (vars.vm_download_url === undefined) {
-    const arch = DEBIAN_ARCHITECTURE[facts.arch]
+    const arch = debianArch(facts.arch)
     if (arch === undefined) throw new InputError('no-image', `no image is given, and farm cannot build one for ${facts.arch}`, { host, hint: 'set vm_download_url and vm_img_checksum_url' })
     const suite = vars.vm_image_suite ?? (facts.distribution[0] === 'debian' && facts.codename !== '' ? facts.codename : 'bookworm')
     return { kind: 'build', suite, arch, packages }

@@ -2,7 +2,7 @@
 import { TaskError } from '../../src/errors.ts'
 import type { HypervisorFacts } from '../../src/hypervisor/index.ts'
 import type { ClusterVars } from '../../src/machine/index.ts'
-import { task } from '../../src/recipe/index.ts'
+import { task, type TaskContext } from '../../src/recipe/index.ts'
 import { clusterPaths, type PathVars } from '../shared/cluster.ts'
 
 /**
@@ -24,28 +24,39 @@ type ServiceVars = PathVars & Pick<ClusterVars, 'libvirt_uri' | 'libvirtd_servic
 /** Seconds for a daemon to answer after its start; the first start asks every emulator for its capabilities. */
 const PATIENCE = 90
 
-export const startServices = task<ServiceVars>('virtualization-services: start libvirt', async ({ host, hypervisor, vars, skip }) => {
-  const facts = await hypervisor.facts(clusterPaths(vars))
-  if (!facts.programs.has('virsh')) skip('libvirt is not installed')
+export const startServices = task<ServiceVars>('virtualization-services: start libvirt', async (context) => {
+  const { programs } = await context.hypervisor.facts(clusterPaths(context.vars))
+  if (!programs.has('virsh')) context.skip('libvirt is not installed')
+  await startLibvirt(context)
+})
+
+/**
+ * Starts libvirt's daemon when it does not answer.
+ * @throws TaskError `libvirt-silent`
+ */
+export async function startLibvirt({ host, hypervisor, vars }: Pick<TaskContext<Pick<ClusterVars, 'libvirtd_service'>>, 'host' | 'hypervisor' | 'vars'>): Promise<void> {
+  const { uri } = hypervisor.virsh
+  const facts = await hypervisor.facts()
+  if (!facts.programs.has('virsh')) return
   const answer = await hypervisor.virsh.version()
   if (answer.version !== undefined) return
   hypervisor.forget()
-  if (vars.libvirt_uri !== 'qemu:///system') {
-    throw new TaskError('libvirt-silent', `${vars.libvirt_uri} does not answer: ${answer.reason}`, { host: host.name, hint: 'a session daemon starts by itself when XDG_RUNTIME_DIR exists and the user may run virsh' })
+  if (uri !== 'qemu:///system') {
+    throw new TaskError('libvirt-silent', `${uri} does not answer: ${answer.reason}`, { host: host.name, hint: 'a session daemon starts by itself when XDG_RUNTIME_DIR exists and the user may run virsh' })
   }
   await host.change({ summary: 'start libvirt' }, async ($) => {
     await $`service=${vars.libvirtd_service ?? ''}; eval ${startScript(facts)}`
     const waited = await $({ nothrow: true })`
 end=$(( $(date +%s) + ${String(PATIENCE)} ))
-until virsh -q -c ${vars.libvirt_uri} uri >/dev/null 2>&1; do
-  [ "$(date +%s)" -lt "$end" ] || { virsh -q -c ${vars.libvirt_uri} uri; exit 1; }
+until virsh -q -c ${uri} uri >/dev/null 2>&1; do
+  [ "$(date +%s)" -lt "$end" ] || { virsh -q -c ${uri} uri; exit 1; }
   sleep 0.2
 done`
     if (waited.exitCode !== 0) {
       throw new TaskError('libvirt-silent', `libvirt was started but does not answer after ${PATIENCE} s`, { host: host.name, details: waited.stderr.trim().split('\n').slice(-5), hint: 'look at the log of libvirtd on the host' })
     }
   })
-})
+}
 
 /** Shell that starts the daemon; `$service` names it or is empty. */
 function startScript(facts: HypervisorFacts): string {

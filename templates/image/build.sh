@@ -70,9 +70,10 @@ rm -rf "$root"/var/log/apt "$root"/var/log/dpkg.log "$root"/var/log/alternatives
 touch "$root/etc/.updated" "$root/var/.updated"
 
 stage 'copying the kernel'
-kernel=$(ls "$root"/boot/vmlinuz-* | sort -V | tail -n 1)
+# Some architectures do not compress it: vmlinux.
+kernel=$(ls "$root"/boot/vmlinu[xz]-* | sort -V | tail -n 1)
 cp "$kernel" "$dir/vmlinuz"
-cp "$root/boot/initrd.img-${kernel##*/vmlinuz-}" "$dir/initrd.img"
+cp "$root/boot/initrd.img-${kernel##*/vmlinu[xz]-}" "$dir/initrd.img"
 rm -f "$root"/boot/initrd.img-*
 
 stage 'making the disk'

@@ -17,7 +17,8 @@ export const VOLATILE = ['/run', '/dev/shm'] as const
 
 /**
  * Environment: LAB_CHECKOUT the checkout of farm, LAB_DIR the host's directory outside, LAB_NAME its hostname, LAB_ADDRESS its address, LAB_GATEWAY the controller's
- * (which answers no DNS, and says so at once where an address beyond reach would cost every look-up its time-out).
+ * (which answers no DNS, and says so at once where an address beyond reach would cost every look-up its time-out), LAB_WITHOUT names of programs to
+ * remove from /usr/bin.
  * Root's shell starts as on a fresh system: what the tester's own does at its start would be counted as farm's time.
  * The order matters: /tmp, under which LAB_DIR usually stands, is covered last.
  */
@@ -47,6 +48,7 @@ for top in ${OVERLAYS.join(' ')}; do
   done
   mount -t overlay overlay -o "lowerdir=/$top,upperdir=upper/$top,workdir=work/$top" "/$top"
 done
+for program in $LAB_WITHOUT; do rm -f "/usr/bin/$program"; done
 
 mkdir -p private/etc/libvirt/nwfilter private/var/lib/libvirt/images private/var/log/libvirt/qemu private/var/cache/libvirt private/tmp
 chmod 1777 private/tmp

@@ -19,6 +19,8 @@ export interface HostOptions {
   readonly authorizedKey: string
   /** The namespace that holds the LAN's bridge. */
   readonly lan: Namespace
+  /** Programs that the machine below has and this host has not: names of files in /usr/bin, such as `qemu-system-aarch64`. */
+  readonly without?: readonly string[]
 }
 
 export class LabHost implements AsyncDisposable {
@@ -38,13 +40,13 @@ export class LabHost implements AsyncDisposable {
   }
 
   static async create(options: HostOptions): Promise<LabHost> {
-    const { name, dir, lan, address, gateway, authorizedKey } = options
+    const { name, dir, lan, address, gateway, authorizedKey, without = [] } = options
     mkdirSync(join(dir, 'ssh'), { recursive: true })
     await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(dir, 'ssh/host_key')])
     const space = await Namespace.create({
       kinds: ['mount', 'net', 'uts', 'ipc', 'pid'],
       setup: HOST_SETUP,
-      env: { LAB_CHECKOUT: packageRoot, LAB_DIR: dir, LAB_NAME: name, LAB_ADDRESS: address, LAB_GATEWAY: gateway },
+      env: { LAB_CHECKOUT: packageRoot, LAB_DIR: dir, LAB_NAME: name, LAB_ADDRESS: address, LAB_GATEWAY: gateway, LAB_WITHOUT: without.join(' ') },
     })
     const host = new LabHost(options, space, readFileSync(join(dir, 'ssh/host_key.pub'), 'utf8').trim())
     try {

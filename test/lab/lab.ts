@@ -32,6 +32,8 @@ ip link set lan up
 export interface LabOptions {
   /** Names of the hypervisor hosts; none is fine where only the LAN is wanted. */
   readonly hosts: readonly string[]
+  /** By host: programs that it has not, though the machine below has them (`{ aeolus: ['qemu-system-aarch64'] }`). */
+  readonly without?: Readonly<Record<string, readonly string[]>>
 }
 
 export class Lab implements AsyncDisposable {
@@ -57,7 +59,7 @@ export class Lab implements AsyncDisposable {
     })
   }
 
-  static async create({ hosts }: LabOptions): Promise<Lab> {
+  static async create({ hosts, without = {} }: LabOptions): Promise<Lab> {
     if (process.getuid?.() !== 0) throw new Error('a lab is made of namespaces and mounts: run the tests as root (sudo npm test)')
     const dir = labDirectory()
     const home = join(dir, 'home')
@@ -69,7 +71,7 @@ export class Lab implements AsyncDisposable {
       const authorizedKey = readFileSync(join(lab.home, '.ssh/id_ed25519.pub'), 'utf8').trim()
       const made = await Promise.allSettled(
         hosts.map(async (name, index) => {
-          const host = { name, address: LAN.host(index), gateway: LAN.controller, dir: join(dir, name), authorizedKey, lan }
+          const host = { name, address: LAN.host(index), gateway: LAN.controller, dir: join(dir, name), authorizedKey, lan, without: without[name] ?? [] }
           lab.hosts.push(await LabHost.create(host))
         }),
       )

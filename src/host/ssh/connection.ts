@@ -34,6 +34,8 @@ export async function connectSsh(spec: HostSpec, { signal }: { signal?: AbortSig
       if (last !== undefined) socket = await forward(last, hop.address, hop.port, options)
       else if (spec.via !== undefined) socket = await spec.via.dial(hop.address, hop.port, options)
       else socket = await dialTcp(spec.name, hop.address, hop.port, options)
+      // Who has ended his half will not answer any more; a forwarded stream would stay open the other way, and nobody would notice.
+      socket.once('end', () => socket.destroy())
       const client = await login(hop, socket, left(), signal)
       ways.push({ client, channels: new Channels(client, spec.name), via: hop.label, host: spec.name })
     }

@@ -31,8 +31,8 @@ export const codeHelpers: Helpers = {
   hash: counted(1, 2, ([value, name = 'sha1']) => digest(['sha1', 'sha256', 'sha384', 'sha512', 'md5'].find((known) => known === name) ?? found(undefined, `knows no ${text(name)}`) as string, value)),
   uuid5: uuid,
   to_uuid: uuid,
-  random_port: counted(1, 3, ([seed, from = 2201, to = 65_535]) => port(text(seed), integer(from), integer(to))),
-  random_mac: counted(1, 2, ([seed, prefix = '52:54:00']) => mac(text(seed), text(prefix))),
+  random_port: counted(1, 3, ([seed, from = 2201, to = 65_535]) => randomPort(text(seed), integer(from), integer(to))),
+  random_mac: counted(1, 2, ([seed, prefix = '52:54:00']) => randomMac(text(seed), text(prefix))),
 }
 
 /** Tags ask for more than a value: a password, no rendering. */
@@ -70,13 +70,13 @@ function uuid5(name: string, namespace: string): string {
 }
 
 /** The number that Ansible's `{{ to | random(start=from, seed=seed) }}` gives. */
-function port(seed: string, from: number, to: number): number {
+export function randomPort(seed: string, from: number, to: number): number {
   if (from < 0 || to > 65_536 || from >= to) throw new Error(`needs two port numbers, the first below the second, got ${from} and ${to}`)
   return Number(new PythonRandom(seed).range(BigInt(from), BigInt(to)))
 }
 
 /** The address that Ansible's `{{ prefix | random_mac(seed=seed) }}` gives. */
-function mac(seed: string, prefix: string): string {
+export function randomMac(seed: string, prefix: string): string {
   const parts = prefix.toLowerCase().replace(/:$/, '').split(':')
   if (parts.length > 5 || !parts.every((part) => /^[0-9a-f]{2}$/.test(part))) throw new Error(`needs a prefix like 52:54:00, got ${prefix}`)
   const digits = new PythonRandom(seed).range(0x1000000000n, 0x10000000000n).toString(16)

@@ -80,6 +80,7 @@ export function fakeEngine(answers: Partial<Engine> = {}): Engine {
     plan: () => Promise.resolve(PLAN),
     run: () => Promise.resolve(0),
     machines: () => Promise.resolve({ machines: [machine()], unreachable: [] }),
+    dispatch: () => Promise.resolve({ machines: [], unplaced: [], problems: [], notes: [] }),
     ssh: () => Promise.resolve(0),
     console: () => Promise.resolve(0),
     doctor: () => Promise.resolve([{ name: 'system', status: 'ok', detail: 'Debian' }]),

@@ -89,7 +89,7 @@ test('a guest that starts without a boot loader talks on the console that its ar
   const debian: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el' }
   for (const [arch, console] of Object.entries(consoles)) {
     const downloaded = plannedImage({ kind: 'download', url: '/d.img', kernelUrl: '/k', checksum: 'none', workingDir: '/tmp/a', arch }, '/cache').cmdline ?? ''
-    const built = plannedImage({ kind: 'build', suite: 'bookworm', arch: debian[arch] ?? arch, packages: [] }, '/cache').cmdline
+    const built = plannedImage({ kind: 'build', suite: 'trixie', arch: debian[arch] ?? arch, packages: [] }, '/cache').cmdline
     assert.ok(downloaded.includes(` console=${console} `), `${arch}: ${downloaded}`)
     assert.equal(/tsc=|no_timer_check/.test(downloaded), arch === 'x86_64', `${arch}: ${downloaded}`)
     assert.equal(built, downloaded)

@@ -99,3 +99,10 @@ test('a tar archive refuses names that it cannot hold', () => {
   assert.throws(() => tar([{ path: 'x'.repeat(101), mode: 0o644, content: '' }]), RangeError)
   assert.throws(() => tar([{ path: '/etc/passwd', mode: 0o644, content: '' }]), RangeError)
 })
+
+test('further keys of the cloud-config are added to what farm says, whatever is in them', async (t) => {
+  const userData = { runcmd: [['sh', '-c', 'echo "a: #b" > /x']], 'odd: key': { deep: [1, true, null] } }
+  const user = parse(readFileSync(join(unpack(t, await seedIso({ ...spec, userData })), 'user-data'), 'utf8')) as Record<string, unknown>
+  assert.deepEqual({ runcmd: user['runcmd'], 'odd: key': user['odd: key'] }, userData)
+  assert.equal(user['hostname'], 'boreas')
+})

@@ -1,0 +1,10 @@
+/** Definitions of machines: a matrix of platforms and targets, the files that describe them, and what comes of both. */
+export { hostnameOf } from './complete.ts'
+export { definitionHash } from './hash.ts'
+export { sshInterface } from './interfaces.ts'
+export { expandConfig, isPartName, refuseDuplicates, type ConfigOrigin, type MatrixEntry } from './matrix.ts'
+export type { DefinitionVariables } from './render.ts'
+export { resolveDefinition, type ResolveOptions } from './resolve.ts'
+export { definitionSchema } from './schema.ts'
+export type { DefinitionContext, ImportModule } from './source.ts'
+export type { DefinitionFacts, DiskDefinition, Firmware, Forward, InterfaceDefinition, MachineDefinition } from './types.ts'

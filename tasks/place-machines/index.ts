@@ -1,0 +1,3 @@
+/** Role: what every hypervisor can do is found out, each by itself; then every machine of the matrix gets its place. */
+export { placeMachines } from './place.ts'
+export { probeHypervisor } from './probe.ts'

@@ -1,0 +1,87 @@
+/** The matrix is expanded, every machine's definition resolved, and each machine placed; from then on it is a host of the run. */
+import { join } from 'node:path'
+import { CapacityError, InputError } from '../../src/errors.ts'
+import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
+import { entryName, farmDirs, farmUri, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
+import { isMap } from '../../src/vars/index.ts'
+import { farmState, type Placed } from '../shared/farm-state.ts'
+import { VIA } from '../test-machine/place.ts'
+
+/** Runs once, on the controller, when all hypervisors have been looked at. */
+export const placeMachines = task<PlacementVars>('place the machines', { runOnce: true, delegateTo: 'localhost' }, async (context) => {
+  const { vars, variables } = context
+  const state = farmState(context)
+  const hosts = [...state.probed].map(([name, { survey, ask }]): MatrixHost => {
+    const own = variables.of(name)
+    return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: (entry, facts) => resolve(context, entry, facts) }
+  })
+  const localhost = variables.of('localhost')
+  const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: onlyThese(vars.only), memoryReserve: vars.memory_reserve })
+  for (const note of plan.notes) context.note('warning', note)
+  if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, state.probed.size)
+  state.unplaced = plan.unplaced
+  const lines = plan.unplaced.map(({ machine, lacks }) => `${machine} fits nowhere: ${Object.entries(lacks).map(([host, why]) => `${host}: ${why.join('; ')}`).join(' | ')}`)
+  if (lines.length > 0 && !vars.allow_unplaced) {
+    throw new CapacityError('unplaced', lines.length === 1 ? (lines[0] ?? '') : `${lines.length} machines fit on no hypervisor`, { details: lines.length === 1 ? [] : lines, hint: '--allow-unplaced runs the others; farm dispatch --explain shows the whole placement' })
+  }
+  for (const line of lines) context.note('warning', line)
+  for (const machine of plan.machines) await admit(context, machine)
+})
+
+/** The directories of a user's own definitions and image steps. */
+function projectDirs({ vars, variables }: TaskContext<PlacementVars>): string[] {
+  const beside = variables.has('inventory_dir') ? [String(variables.get('inventory_dir'))] : []
+  return [...new Set([...(vars.definitions_dir === undefined ? [] : [vars.definitions_dir]), ...beside, join(process.cwd(), 'inventory')])]
+}
+
+async function resolve(context: TaskContext<PlacementVars>, entry: MatrixEntry, facts: DefinitionFacts): Promise<MachineDefinition> {
+  const name = entryName(entry)
+  enter(context, name, entry, {})
+  const variables = context.variables.of(name)
+  const override = variables.has('vm') ? variables.get('vm') : undefined
+  if (override !== undefined && !isMap(override)) throw new InputError('definition', `the variable vm of ${name} has to be a map of a definition's fields`, { host: name })
+  return resolveDefinition(entry, { dirs: projectDirs(context), facts, variables: lazily(variables), override, importModule: importFile })
+}
+
+/** Makes the machine a host of the run's inventory, in the groups that its variables may stand in. */
+function enter(context: TaskContext<PlacementVars>, name: string, { platform, target }: MatrixEntry, variables: Readonly<Record<string, unknown>>, groups: readonly string[] = []): void {
+  context.addHost(name, { groups: ['vms', target, platform, ...groups], precedence: ['vms', target, platform, `${platform}_${target}`, `VM ${platform}_${target}`], variables })
+}
+
+async function admit(context: TaskContext<PlacementVars>, machine: PlacedMachine): Promise<void> {
+  const { vars, note } = context
+  const state = farmState(context)
+  const survey = state.probed.get(machine.hypervisor)?.survey as Survey
+  const { definition, hypervisor, virtType, reason, name } = machine
+  const { capabilities } = survey
+  const dirs: FarmDirs = farmDirs({ ...vars, ...hypervisorVars(context, hypervisor) }, capabilities.home)
+  const image: PipelineSpec = { kind: 'pipeline', steps: definition.image, arch: definition.arch, workingDir: dirs.working, stepDirs: projectDirs(context).map((dir) => join(dir, 'steps')) }
+  await checkSteps(image.steps, image.stepDirs, importFile)
+  const room = { memory: Math.max(0, capabilities.memory - vars.memory_reserve), machines: vars.machines_at_once ?? capabilities.cpus }
+  const placed: Placed = { hypervisor, virtType, reason, definition, image, dirs, room, capabilities }
+  state.machines.set(name, { placed })
+  enter(context, name, machine.entry, { [VIA]: hypervisor, libvirt_uri: farmUri({ ...vars, ...hypervisorVars(context, hypervisor) }), platform_name: definition.platform, target_name: definition.target, kvm_host: hypervisor }, ['farm_placed'])
+  note(`${name} on ${hypervisor}, ${virtType === 'kvm' ? 'with KVM' : 'emulated'}: ${reason}`)
+  if (machine.movedFrom !== undefined) note('warning', `${name} was on ${machine.movedFrom} and is made anew on ${hypervisor}; the old one stays until farm run remove-test-farm`)
+}
+
+/** Where a hypervisor's own variables say otherwise than those of the first one. */
+function hypervisorVars({ variables }: TaskContext<PlacementVars>, name: string): Partial<PlacementVars> {
+  const own = variables.of(name)
+  const names = ['libvirt_uri', 'ansible_libvirt_uri', 'vm_pool_dir', 'vm_image_cache', 'vm_working_dir', 'vm_console_dir'] as const
+  return Object.fromEntries(names.filter((key) => own.has(key)).map((key) => [key, String(own.get(key))]))
+}
+
+/** Variables as a map whose values are rendered when they are asked for. */
+function lazily(variables: Variables): Readonly<Record<string, unknown>> {
+  const values: Record<string, unknown> = {}
+  for (const name of variables.names()) Object.defineProperty(values, name, { enumerable: true, get: () => variables.get(name) })
+  return values
+}
+
+function nothing({ only }: PlacementVars, hypervisors: number): InputError {
+  if (only !== undefined) return new InputError('no-machines', `no machine of the configuration is ${only.join(' or ')}`, { hint: '--only takes platform/target, e.g. debian_12/amd64 or */arm64' })
+  return new InputError('no-machines', `there is no machine to run on the ${hypervisors} hypervisor${hypervisors === 1 ? '' : 's'}`, { hint: 'set the variable config of localhost, e.g. config: { permutations: { platforms: [debian_12], targets: [amd64] } }; see docs/definitions.md' })
+}
+
