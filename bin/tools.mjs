@@ -1,6 +1,6 @@
-// The programs that the tests use, and the Debian packages that bring them.
+// The programs and files that the tests use, and the Debian packages that bring them.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { say, stop } from './prepare.mjs'
 
@@ -13,6 +13,7 @@ const PACKAGES = {
   'virt-xml-validate': 'libvirt-clients',
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-system-aarch64': 'qemu-system-arm',
+  '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
   'qemu-aarch64-static': 'qemu-user-static',
   'update-binfmts': 'binfmt-support',
   'qemu-img': 'qemu-utils',
@@ -39,9 +40,6 @@ const PACKAGES = {
   bzip2: 'bzip2',
   xz: 'xz-utils',
   zstd: 'zstd',
-  'arch-test': 'arch-test',
-  'qemu-aarch64-static': 'qemu-user-static',
-  'update-binfmts': 'binfmt-support',
 }
 
 /** Installs the packages of missing programs when that is possible without a question; else names them and ends. */
@@ -64,6 +62,7 @@ export function needTools() {
 
 /** Daemons stand in sbin directories, which a user's PATH may lack. */
 function isThere(program) {
+  if (program.startsWith('/')) return existsSync(program)
   return [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)

@@ -34,7 +34,7 @@ interface Canonical {
 export function parseArgv<const T extends OptionTable>(argv: readonly string[], table: T, ownWords = Infinity): Parsed<T> {
   const { options, words, rest } = canonicalize(argv, table, ownWords)
   const names = Object.keys(table)
-  const valued = names.filter((name) => takesValue(table[name]))
+  const valued = names.filter((name) => takesValue(table[name]) || table[name]?.kind === 'switch')
   const counts = names.filter((name) => table[name]?.kind === 'count')
   // A count travels as a text of its own so that `-vvv` is three and not one.
   const read = minimist(options, { string: [...valued, ...counts], boolean: names.filter((name) => table[name]?.kind === 'flag') })
@@ -81,6 +81,10 @@ function takeShort(done: Canonical, queue: string[], table: OptionTable, token: 
 function take(done: Canonical, queue: string[], table: OptionTable, name: string, typed: string, attached: string | undefined): void {
   const option = Object.hasOwn(table, name) ? table[name] : undefined
   if (option === undefined) throw unknown(typed, nearest(name.replace(/^no-/u, ''), Object.keys(table)), table)
+  if (option.kind === 'switch') {
+    done.options.push(`--${name}=${attached ?? 'true'}`)
+    return
+  }
   if (!takesValue(option)) {
     if (attached !== undefined) throw noValue(typed)
     done.options.push(option.kind === 'count' ? `--${name}=1` : `--${name}`)
@@ -142,8 +146,9 @@ function toChoice(name: string, text: string, { choices }: Option): string {
   throw new UsageError('bad-choice', `option --${name} takes ${known}; got "${text}"`, near === undefined ? {} : { hint: `did you mean ${near}?` })
 }
 
-function takesValue(option: Option | undefined): boolean {
-  return option !== undefined && option.kind !== 'flag' && option.kind !== 'count'
+/** Whether an option's value may be the next argument. */
+export function takesValue(option: Option | undefined): boolean {
+  return option !== undefined && option.kind !== 'flag' && option.kind !== 'switch' && option.kind !== 'count'
 }
 
 function unknown(typed: string, near: string | undefined, table: OptionTable): UsageError {

@@ -53,6 +53,8 @@ export interface Command {
   readonly ownWords?: number
   /** What stands behind `--` belongs to another program. */
   readonly ownRest?: boolean
+  /** Options that depend on the arguments; the command's own win over them. */
+  moreOptions?(argv: readonly string[], engine: Engine): Promise<OptionTable>
   /** Resolves with the exit code. */
   run(context: CommandContext): Promise<number>
 }

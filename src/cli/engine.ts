@@ -13,6 +13,7 @@ import type { MachineStatus, MatrixPlan } from '../machine/index.ts'
 import type { LoadedRecipe, Step } from '../recipe/index.ts'
 import type { Plan, PlanOptions, RunOptions } from '../run/index.ts'
 import type { Layer, Scope, VarDescription } from '../vars/index.ts'
+import type { OptionVariable } from './recipe-options.ts'
 
 export type { Check, HostSpec, LoadedRecipe, MachineStatus, MatrixPlan, Plan, Step, VarDescription }
 
@@ -45,6 +46,8 @@ export interface FarmExtras {
   /** Variables above all others, never treated as templates. */
   readonly passwords: Readonly<Record<string, string>>
   readonly vault: VaultKeys | undefined
+  /** What options of a recipe's variables say: above `--extra-vars`. */
+  readonly variables: readonly OptionVariable[]
 }
 
 /** What decides which tasks run on which hosts. */
@@ -54,7 +57,7 @@ export interface PlanRequest extends Pick<PlanOptions, 'limit' | 'tags' | 'skipT
 }
 
 /** What one run is to do. */
-export interface RunRequest extends PlanRequest, Pick<RunOptions, 'run' | 'check' | 'forks' | 'forceHandlers' | 'sink' | 'signal'> {
+export interface RunRequest extends PlanRequest, Pick<RunOptions, 'run' | 'check' | 'forks' | 'forceHandlers' | 'sink' | 'signal' | 'lendTerminal'> {
   /** How the user calls farm again with the same inventory. */
   again(command: string): string
 }
@@ -116,7 +119,7 @@ const load = {
  * function that it rewrites for it.
  */
 export const layers: Engine = {
-  async openFarm(sources, extraVars, { defaults, passwords, vault }) {
+  async openFarm(sources, extraVars, { defaults, passwords, vault, variables }) {
     const [{ loadInventory }, { layerOf, parseExtraVars, Unsafe }] = await Promise.all([load.inventory(), load.vars()])
     if (vault !== undefined) await useVault(vault)
     const [inventory, parsed] = await Promise.all([loadInventory(sources, { cwd: process.cwd() }), parseExtraVars(extraVars, process.cwd())])
@@ -124,7 +127,8 @@ export const layers: Engine = {
     // A password is no template, whatever braces are in it.
     const typed = Object.fromEntries(Object.entries(passwords).map(([name, password]) => [name, new Unsafe(password)]))
     const warnings = inventory.warnings.map(({ message, location }) => (location === undefined ? message : `${formatLocation(location)}: ${message}`))
-    return { inventory, defaults: layer('the command line', defaults), extraVars: [...parsed, ...layer('a password prompt', typed)], warnings }
+    const options = variables.map(({ option, name, value }) => layerOf(`the option ${option}`, { [name]: value }, { file: option }))
+    return { inventory, defaults: layer('the command line', defaults), extraVars: [...parsed, ...options, ...layer('a password prompt', typed)], warnings }
   },
   selectHosts: ({ inventory }, pattern, limit, lenient = false) => Promise.resolve().then(() => inventory.select(pattern, limit, { unknown: lenient ? 'ignore' : 'refuse' })),
   inventoryList: ({ inventory, extraVars }, hosts) => Promise.resolve().then(() => inventory.toList({ extra: extraVars, hosts })),

@@ -63,8 +63,9 @@ async function dispatch(argv: readonly string[], io: Io, engine: Engine): Promis
   const named = options.version ? 'version' : options.help ? 'help' : (words[0] ?? 'help')
   const command = await loadCommand(named, () => engine.recipeNames())
   const given = options.help && words[0] !== undefined ? [words[0]] : rest
-  const parsed = parseArgv(given, { ...GLOBAL_OPTIONS, ...command.options }, command.ownWords)
-  if (parsed.options.help) return showHelp(command, io)
+  const more = (await command.moreOptions?.(given, engine)) ?? {}
+  const parsed = parseArgv(given, { ...more, ...GLOBAL_OPTIONS, ...command.options }, command.ownWords)
+  if (parsed.options.help) return showHelp({ ...command, options: { ...command.options, ...more } }, io)
   checkWords(command, parsed.words, parsed.rest)
   const print = (...lines: readonly string[]): void => { io.stdout.write(lines.map((line) => `${mask(line)}\n`).join('')) }
   const context = {

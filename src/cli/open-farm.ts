@@ -4,6 +4,7 @@ import { clean, paint, wantsColour } from '../report/index.ts'
 import { mask } from '../secrets.ts'
 import type { Io } from './command.ts'
 import type { Engine, Farm, VaultKeys } from './engine.ts'
+import type { OptionVariable } from './recipe-options.ts'
 import { askPasswords, type Question } from './password.ts'
 
 /** What a command's context has that is needed here; commands have the options that suit them. */
@@ -34,19 +35,22 @@ interface Opening {
   readonly warn?: (warning: string) => void
   /** False when no host will be reached: then no password for hosts is asked for. */
   readonly reachesHosts?: boolean
+  /** What options of a recipe's variables say. */
+  readonly variables?: readonly OptionVariable[]
 }
 
 /**
  * Reads the inventories that are named, else the one that $FARM_INVENTORY names, else the one that ships with farm.
  * Passwords are asked for first, and each once.
  */
-export async function openFarm({ options, engine, io }: Request, { warn = warnOn(io), reachesHosts = true }: Opening = {}): Promise<Farm> {
+export async function openFarm({ options, engine, io }: Request, { warn = warnOn(io), reachesHosts = true, variables = [] }: Opening = {}): Promise<Farm> {
   const named = io.env['FARM_INVENTORY'] || packaged('inventory', 'localhost.yaml')
   const passwords = await askAll(options, reachesHosts, io)
   const farm = await engine.openFarm(options.inventory.length > 0 ? options.inventory : [named], options['extra-vars'] ?? [], {
     defaults: connectionDefaults(options),
     passwords: passwords.hosts,
     vault: passwords.vault,
+    variables,
   })
   farm.warnings.forEach(warn)
   return farm

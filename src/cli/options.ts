@@ -1,8 +1,8 @@
 /** How options are declared. One table per command is the source of parsing, help and suggestions. */
 
-/** One option. `flag`: given or not; `count`: how often; `text`: one value; `list`: a value each time; `words`: the same, and commas separate; `integer`: a whole number. */
+/** One option. `flag`: given or not; `switch`: the same, and `=no` says the contrary; `count`: how often; `text`: one value; `list`: a value each time; `words`: the same, and commas separate; `integer`: a whole number. */
 export interface Option {
-  readonly kind: 'flag' | 'count' | 'text' | 'list' | 'words' | 'integer'
+  readonly kind: 'flag' | 'switch' | 'count' | 'text' | 'list' | 'words' | 'integer'
   readonly short?: string
   /** What stands for the value in help: `FILE`. */
   readonly value?: string

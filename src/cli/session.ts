@@ -2,7 +2,7 @@
 import type { EventSink } from '../events.ts'
 import { toFailure } from '../failure.ts'
 import { shellQuote } from '../quote.ts'
-import { withoutSecrets, type Report } from '../report/index.ts'
+import { withoutSecrets, type JunitReport, type Report } from '../report/index.ts'
 import type { Journal } from '../run/journal.ts'
 import { MASK, masked } from '../secrets.ts'
 import type { CommandContext } from './command.ts'
@@ -24,9 +24,10 @@ type Context = Pick<CommandContext, 'argv' | 'io'> & { readonly options: { reado
 /**
  * Does `work` with a report that is ended whatever happens.
  *
+ * @param junit takes all events too, and is ended as well.
  * @param tellsErrors whether the report tells of what is thrown: people are told by main.ts, scripts by an event.
  */
-export async function inSession({ argv, options, io: { interrupted } }: Context, report: Report, tellsErrors: boolean, work: (session: Session) => Promise<number>): Promise<number> {
+export async function inSession({ argv, options, io: { interrupted } }: Context, report: Report, tellsErrors: boolean, work: (session: Session) => Promise<number>, junit?: JunitReport): Promise<number> {
   const { Journal: RunJournal, newRunId } = await loadJournal()
   let journal: Journal | undefined
   let early: Parameters<EventSink>[0][] = []
@@ -34,7 +35,7 @@ export async function inSession({ argv, options, io: { interrupted } }: Context,
     if (journal === undefined) early.push(event)
     else journal.sink(event)
   }
-  const sink = withoutSecrets(report.sink, keep)
+  const sink = withoutSecrets(report.sink, keep, ...(junit === undefined ? [] : [junit.sink]))
   const warn = (message: string): void => { sink({ type: 'note', time: Date.now(), level: 'warning', message }) }
   const begin = async (name: string): Promise<string> => {
     const run = newRunId(name)
@@ -59,11 +60,13 @@ export async function inSession({ argv, options, io: { interrupted } }: Context,
     const failure = masked({ type: 'failure' as const, time: Date.now(), failure: toFailure(error) })
     if (tellsErrors) report.sink(failure)
     keep(failure)
+    junit?.sink(failure)
     throw error
   } finally {
     if (interrupted !== undefined && say !== undefined) interrupted.say = say
     await report.end()
     journal?.close()
+    junit?.end()
   }
 }
 

@@ -30,6 +30,7 @@ export function hostSpec(name: string, vars: Vars): HostSpec {
   const args = Object.assign({}, ...['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'].map((variable) => parseSshArgs(variable, read.text(variable) ?? '', name))) as SshArgs
   const identity = read.text('ansible_ssh_private_key_file') ?? read.text('ansible_private_key_file')
   const known = read.text('farm_known_hosts') ?? args.knownHostsFile
+  const keys = hostKeys(read)
   return {
     name,
     connection: connectionKind(name, read),
@@ -41,7 +42,7 @@ export function hostSpec(name: string, vars: Vars): HostSpec {
     jumps: read.list('farm_jumps') ?? args.jumps,
     hostKeyChecking: checking(read, args.hostKeyChecking),
     knownHostsFiles: known === undefined ? undefined : [expandPath(known)],
-    hostKeys: hostKeys(read),
+    ...(keys === undefined ? {} : { hostKeys: keys }),
     timeout: read.seconds('ansible_timeout') ?? read.seconds('ansible_ssh_timeout'),
   }
 }

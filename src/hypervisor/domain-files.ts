@@ -1,9 +1,11 @@
 /** The files that exist for one machine alone: what goes when it goes, and nothing else. */
 import { posix } from 'node:path'
 import { TaskError } from '../errors.ts'
+import { filesIn, snapshotFiles } from './documents.ts'
 import type { Domain } from './domains.ts'
+import { overlaysIn } from './snapshots-overlays.ts'
 import { namesIn, type Virsh } from './virsh.ts'
-import { find, findAll, parseXml, type Element } from './xml.ts'
+import { parseXml } from './xml.ts'
 
 /** Where a machine's files may be deleted. */
 export interface Removal {
@@ -15,25 +17,20 @@ export interface Removal {
   readonly usedElsewhere: ReadonlySet<string>
 }
 
-/** The files that a domain's document names: disks, kernel, initial RAM disk. */
-export function filesIn(document: Element): string[] {
-  const disks = findAll(find(document, 'devices'), 'disk').flatMap((disk) => find(disk, 'source')?.attributes['file'] ?? [])
-  return [...disks, ...['kernel', 'initrd'].flatMap((name) => find(document, 'os', name)?.text ?? [])]
-}
-
 /**
- * All files of a machine: disks with their overlays, files of external snapshots, seed, logs. A file counts only when
- * its name begins with the machine's, it lies directly where such files lie, and nobody else uses it.
+ * All files of a machine: disks with their overlays, files of external snapshots with what an interrupted restore has left, seed, logs.
+ * A file counts only when its name begins with the machine's, it lies directly where such files lie, and nobody else uses it.
  */
 export async function filesOf(virsh: Virsh, domain: Domain, { within, shared, usedElsewhere }: Removal): Promise<string[]> {
   const disks = filesIn(domain.document)
   const [listed] = await virsh.ask([['snapshot-list', '--name', domain.uuid]])
-  const snapshots = await virsh.ask(namesIn(listed).map((name) => ['snapshot-dumpxml', domain.uuid, name]))
+  const snapshots = await virsh.ask(namesIn(listed).map((name) => ['snapshot-dumpxml', domain.uuid, '--snapshotname', name]))
   const external = snapshots.flatMap((text) => (text === undefined ? [] : snapshotFiles(parseXml(text))))
   const chains = await Promise.all(disks.map((disk) => backingChain(virsh, disk)))
+  const left = await overlaysIn(virsh, domain, within)
   const console = domain.mark?.console
   const logs = console === undefined ? [] : rotated(console)
-  const mine = [...disks, ...chains.flat(), ...external, ...logs].map((file) => posix.normalize(file)).filter((file) =>
+  const mine = [...disks, ...chains.flat(), ...external, ...left, ...logs].map((file) => posix.normalize(file)).filter((file) =>
     within.includes(posix.dirname(file)) &&
     !shared.some((dir) => file.startsWith(`${dir}/`)) &&
     posix.basename(file).startsWith(`${domain.name}.`) &&
@@ -46,13 +43,6 @@ export async function filesOf(virsh: Virsh, domain: Domain, { within, shared, us
 /** A log and those that virtlogd has put aside. */
 function rotated(log: string): string[] {
   return ['', '.0', '.1', '.2', '.3'].map((suffix) => `${log}${suffix}`)
-}
-
-function snapshotFiles(snapshot: Element): string[] {
-  const disks = findAll(find(snapshot, 'disks'), 'disk').flatMap((disk) => find(disk, 'source')?.attributes['file'] ?? [])
-  const memory = find(snapshot, 'memory')?.attributes['file']
-  const before = find(snapshot, 'domain')
-  return [...disks, ...(before === undefined ? [] : filesIn(before)), ...(memory === undefined ? [] : [memory])]
 }
 
 /** The files under a disk, itself first, as qemu-img sees them; empty for a file that is gone or no image. */

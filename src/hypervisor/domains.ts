@@ -3,6 +3,7 @@ import type { Change } from '../events.ts'
 import type { Shell } from '../host/index.ts'
 import { filesOf, type Removal } from './domain-files.ts'
 import { foreign, machineMark, type MachineMark } from './ownership.ts'
+import { askToPowerOff } from './power.ts'
 import { namesIn, type Virsh } from './virsh.ts'
 import { compareXml, find, formatXml, mergeXml, parseXml, type Element } from './xml.ts'
 
@@ -117,13 +118,7 @@ export class Domains {
   /** Asks the guest to power off, waits until it has, and forces it after `patience` seconds. */
   async restart({ name, uuid }: Pick<Domain, 'name' | 'uuid'>, patience: number): Promise<void> {
     await this.#change({ summary: `restart machine ${name}` }, async ($) => {
-      await $({ nothrow: true })`
-virsh -q -c ${this.#virsh.uri} shutdown ${uuid}
-end=$(( $(date +%s) + ${String(patience)} ))
-while [ "$(LC_ALL=C virsh -q -c ${this.#virsh.uri} domstate ${uuid})" != 'shut off' ]; do
-  [ "$(date +%s)" -lt "$end" ] || { virsh -q -c ${this.#virsh.uri} destroy ${uuid}; break; }
-  sleep 0.2
-done`
+      await askToPowerOff($, this.#virsh, { uuid }, { patience })
       await this.#virsh.apply($, [['start', uuid]])
     })
   }

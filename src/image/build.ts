@@ -28,9 +28,9 @@ const BUILD_BYTES = 1.5 * 2 ** 30
  */
 export async function checkBuilder(host: Host, spec: BuildSpec): Promise<{ readonly size: number }> {
   buildPackages(spec)
-  await needPrograms(host, ['mmdebstrap', 'mkfs.ext4', 'qemu-img'], 'building an image', { code: 'builder-missing', otherwise: 'name an image to download with vm_download_url' })
+  await needPrograms(host, ['mmdebstrap', 'mkfs.ext4', 'qemu-img'], 'building an image', { code: 'builder-missing', otherwise: 'take an image to download (in a cluster, vm_download_url)' })
   const uid = (await host.query`id -u`).stdout.trim()
-  if (uid !== '0') throw new TaskError('builder-privilege', 'building an image needs root', { host: host.name, hint: 'let farm become root on this host, or name an image to download with vm_download_url' })
+  if (uid !== '0') throw new TaskError('builder-privilege', 'building an image needs root', { host: host.name, hint: 'let farm become root on this host, or take an image to download (in a cluster, vm_download_url)' })
   await checkForeign(host, spec.arch)
   return { size: BUILD_BYTES }
 }
@@ -57,7 +57,7 @@ export async function build(host: Host, $: Shell, spec: BuildSpec, key: string, 
     const offline = details.some((line) => /Could not resolve|Failed to fetch|Unable to connect|Temporary failure resolving|does not have a Release file|apt-get update.* failed/.test(line))
     throw new TaskError('image-build', `the image ${key} could not be built: ${reason(details)}`, {
       host: host.name,
-      hint: offline ? `the hypervisor must reach a Debian mirror; or name an image to download with vm_download_url. The whole log is in ${log}` : `the whole log is in ${log}`,
+      hint: offline ? `the hypervisor must reach a Debian mirror; or take an image to download (in a cluster, vm_download_url). The whole log is in ${log}` : `the whole log is in ${log}`,
       details,
     })
   }

@@ -8,7 +8,7 @@ import { kernelCommandLine } from './command-line.ts'
 import { HEADER_BYTES, imageFormat } from './format.ts'
 import { sizeOf, type Watch } from './transfer.ts'
 import type { BaseImage, DownloadSpec } from './types.ts'
-import { fetchVerified, imageSources, type Source } from './verify.ts'
+import { alone, fetchVerified, imageSources, type Source } from './verify.ts'
 import { openWorkingDir, partName } from './working-dir.ts'
 
 /** How the machines of a downloaded image start, which needs no look at it. */
@@ -21,12 +21,15 @@ export function downloadTraits({ kernelUrl, initrdUrl, cmdline, arch = 'x86_64',
 export async function download(host: Host, $: Shell, spec: DownloadSpec, key: string, stage: string, watch: Watch): Promise<ImageRecord> {
   const { disk, kernel, initrd } = await imageSources(host, spec)
   await openWorkingDir(host, $, spec.workingDir)
-  const part = ({ url, name }: Source): string => posix.join(spec.workingDir, partName(url, name))
+  const get = async (source: Source, target: string): Promise<void> => {
+    const part = posix.join(spec.workingDir, partName(source.url, source.name))
+    await alone(host, part, () => fetchVerified(host, $, source, part, target, watch))
+  }
   const raw = `${stage}/download`
-  await fetchVerified(host, $, disk, part(disk), raw, watch)
+  await get(disk, raw)
   const virtualSize = await adopt(host, $, raw, `${stage}/disk.qcow2`, disk.name, watch)
-  if (kernel) await fetchVerified(host, $, kernel, part(kernel), `${stage}/vmlinuz`, watch)
-  if (initrd) await fetchVerified(host, $, initrd, part(initrd), `${stage}/initrd.img`, watch)
+  if (kernel) await get(kernel, `${stage}/vmlinuz`)
+  if (initrd) await get(initrd, `${stage}/initrd.img`)
   return {
     key,
     origin: shownUrl(spec.url),

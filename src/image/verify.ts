@@ -48,13 +48,9 @@ export function checkSpec({ url, checksumUrl, checksum, kernelUrl, initrdUrl }: 
  */
 export async function fetchVerified(host: Host, $: Shell, source: Source, part: string, target: string, watch: Watch): Promise<void> {
   for (;;) {
-    // Another run may be at the same download for another image. What it leaves is verified here all the same.
-    const { resumed } = await inTurn(host, part.replace(/\.part$/, '-lock.part'), async () => {
-      const result = await transfer(host, $, source.url, part, watch)
-      // What was there before may have been of another group.
-      await $`mv -f -- ${part} ${target}; chown -h "$(id -u):$(id -g)" ${target}`
-      return result
-    })
+    const { resumed } = await transfer(host, $, source.url, part, watch)
+    // What was there before may have been of another group.
+    await $`mv -f -- ${part} ${target}; chown -h "$(id -u):$(id -g)" ${target}`
     if (source.checksum === undefined) return
     const { algorithm, digest } = source.checksum
     const actual = await digestOf($, algorithm, target, source.name, watch)
@@ -66,6 +62,11 @@ export async function fetchVerified(host: Host, $: Shell, source: Source, part: 
       hint: 'the image or its checksum file has changed, or somebody tampers with the download; nothing of it was kept',
     })
   }
+}
+
+/** Runs `work` while nobody else is at the unfinished download `part`: another run may want the same file for another image. */
+export async function alone<T>(host: Host, part: string, work: () => Promise<T>): Promise<T> {
+  return inTurn(host, part.replace(/\.part$/, '-lock.part'), work)
 }
 
 /** Whether a file is there and has this checksum. */

@@ -1,53 +1,13 @@
 /** The inventory as the layers above use it: hosts, groups, patterns, and the variables of each host in Ansible's order. */
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { InputError, type Location } from '../errors.ts'
 import { layerOf, type Layer } from '../vars/layer.ts'
 import { didYouMean } from '../suggest.ts'
 import { graphLines } from './graph.ts'
 import { hostJson, hostVars, listJson, listTree, type Choice } from './json.ts'
 import { Draft, type Group, type InventoryHost, type Warning } from './model.ts'
-import { evaluate, LOCALHOSTS, splitLimit, splitPattern, type Unknown } from './pattern.ts'
-import { readSource } from './source.ts'
+import { evaluate, LOCALHOSTS, splitByPresence, splitLimit, splitPattern, wouldSelect, type SplitLimit, type Unknown } from './pattern.ts'
 import { VarsDirectory } from './vars-files.ts'
-
-/** How {@link loadInventory} finds files. */
-export interface InventoryOptions {
-  /** The project: what relative sources and limit files are relative to; its group_vars/ and host_vars/ count. */
-  readonly cwd: string
-  /** Directories whose group_vars/ and host_vars/ count too, above all others: the recipe's. */
-  readonly extraDirs?: readonly string[] | undefined
-}
-
-/**
- * Reads all sources, in order: what a later one sets wins. A source is a file (INI, YAML, JSON, a program that prints JSON), a
- * directory of such files, or names with commas.
- * @throws InputError with file, line and column.
- */
-export async function loadInventory(sources: readonly string[], options: InventoryOptions): Promise<Inventory> {
-  const draft = new Draft()
-  const beside: string[] = []
-  for (const source of sources) {
-    const dir = await readSource(draft, source, options.cwd)
-    if (dir !== undefined) beside.push(dir)
-  }
-  draft.reading = undefined
-  draft.finish()
-  // Playbooks keep group_vars/ and host_vars/ next to inventory/, so farm looks there as well.
-  const above = beside.filter((dir) => basename(dir) === 'inventory').map((dir) => dirname(dir))
-  const cwd = resolve(options.cwd)
-  const outer = lastOfEach([cwd, ...above, ...(options.extraDirs ?? []).map((dir) => resolve(cwd, dir))])
-  const inner = lastOfEach(beside).filter((dir) => !outer.includes(dir))
-  const read = (dir: string): VarsDirectory => {
-    const directory = new VarsDirectory(dir, beside.includes(dir))
-    directory.readAll(draft)
-    return directory
-  }
-  return new Inventory(draft, inner.map(read), outer.map(read), cwd)
-}
-
-function lastOfEach(dirs: readonly string[]): string[] {
-  return dirs.filter((dir, index) => dirs.lastIndexOf(dir) === index)
-}
 
 /** What a host or group that comes to be during a run starts with. */
 export interface AddedHost {
@@ -55,6 +15,11 @@ export interface AddedHost {
   readonly variables?: Readonly<Record<string, unknown>>
   /** Where it was asked for. */
   readonly origin?: Location | undefined
+  /**
+   * Names whose variables win over those of all other groups, the last one over all: groups, group_vars/ without a group, and other
+   * hosts that stand for this one. Only what is said of the host itself is stronger.
+   */
+  readonly precedence?: readonly string[] | undefined
 }
 
 /** What is shown of an inventory. */
@@ -74,6 +39,7 @@ export class Inventory {
   /** Sorted ancestors, by the names of a host's own groups: few lists serve many hosts. */
   readonly #chains = new Map<string, readonly Group[]>()
   readonly #implicit = new Map<string, InventoryHost>()
+  readonly #precedence = new Map<string, readonly string[]>()
   #known: { readonly version: number; readonly hosts: readonly string[]; groups?: ReadonlyMap<string, readonly string[]> } = { version: -1, hosts: [] }
 
   constructor(draft: Draft, inner: readonly VarsDirectory[], outer: readonly VarsDirectory[], cwd: string) {
@@ -111,18 +77,29 @@ export class Inventory {
   }
 
   /**
-   * The hosts that `pattern` selects, narrowed by `limit` (which may contain `@file`).
-   * @param options `unknown` says which unknown names match nothing: groups that a run is still to make, or all of them.
+   * The hosts that `pattern` selects, narrowed by `limit` (which may contain `@file`, or has been split by {@link splitLimit}).
+   * @param options `unknown` says which unknown names match nothing: groups that a run is still to make, or all of them; `empty`: a
+   *   limit may leave no host.
    * @throws InputError for unknown plain names otherwise, and when a limit leaves no host.
    */
-  select(pattern: string, limit?: string, options: { readonly unknown?: Unknown } = {}): string[] {
+  select(pattern: string, limit?: string | readonly string[], options: { readonly unknown?: Unknown; readonly empty?: boolean } = {}): string[] {
     const unknown = options.unknown ?? 'refuse'
     const hosts = evaluate(splitPattern(pattern || 'all'), this.#draft, unknown)
     if (limit === undefined) return [...hosts]
-    const allowed = evaluate(splitLimit(limit, this.#cwd), this.#draft, unknown)
+    const allowed = evaluate(this.#elements(limit), this.#draft, unknown)
     const left = [...hosts].filter((host) => allowed.has(host))
-    if (left.length === 0) throw new InputError('no-hosts', `the limit ${JSON.stringify(limit)} leaves none of the hosts ${JSON.stringify(pattern)}`)
+    if (left.length === 0 && options.empty !== true) throw new InputError('no-hosts', `the limit ${JSON.stringify(limit)} leaves none of the hosts ${JSON.stringify(pattern)}`)
     return left
+  }
+
+  /** Splits a limit for a run in which hosts come to be. @throws InputError for a broken expression */
+  splitLimit(limit: string): SplitLimit {
+    return splitByPresence(this.#elements(limit), this.#draft)
+  }
+
+  /** Whether a limit would leave a host if it were added to these groups. */
+  wouldSelect(limit: string | readonly string[], name: string, groups: readonly string[]): boolean {
+    return wouldSelect(this.#elements(limit), name, groups)
   }
 
   /**
@@ -130,13 +107,20 @@ export class Inventory {
    * group_vars/ and host_vars/ of new names are read now.
    * @throws InputError for an empty name, a reserved variable, and for files of variables that are wrong.
    */
-  addHost(name: string, { groups = [], variables = {}, origin }: AddedHost = {}): void {
+  addHost(name: string, { groups = [], variables = {}, origin, precedence }: AddedHost = {}): void {
     const draft = this.#draft
     const host = draft.host(name, draft.group('all'), origin)
     for (const group of groups) draft.host(name, this.#group(group))
     for (const [key, value] of Object.entries(variables)) draft.setHostVar(undefined, host, key, value, () => origin)
+    if (precedence !== undefined) {
+      for (const group of precedence) if (draft.groups.has(group)) draft.host(name, this.#group(group))
+      this.#precedence.set(name, precedence)
+    }
     draft.settle(host)
-    for (const dir of [...this.#inner, ...this.#outer]) dir.host(name)
+    for (const dir of [...this.#inner, ...this.#outer]) {
+      dir.host(name)
+      precedence?.forEach((other) => dir.read(other))
+    }
   }
 
   /**
@@ -170,7 +154,8 @@ export class Inventory {
   /** As {@link layers}, without the magic variables. */
   writtenLayers(name: string): Layer[] {
     const host = this.#host(name)
-    const groups = this.#chain(host)
+    const order = this.#precedence.get(name) ?? []
+    const groups = order.length === 0 ? this.#chain(host) : this.#chain(host).filter((group) => !order.includes(group.name))
     const all = this.#draft.group('all')
     const own = (dirs: readonly VarsDirectory[]): readonly Layer[] => dirs.flatMap((dir) => dir.host(name))
     return [
@@ -180,6 +165,7 @@ export class Inventory {
       ...files(this.#outer, [all]),
       ...files(this.#inner, groups),
       ...files(this.#outer, groups),
+      ...order.flatMap((other) => this.#layersNamed(other, name)),
       ...host.layers,
       ...own(this.#inner),
       ...own(this.#outer),
@@ -227,6 +213,17 @@ export class Inventory {
     const dirs = [...this.#inner, ...this.#outer].filter((dir) => dir.besideInventory)
     const groupVars = (of: Group): Record<string, unknown> => ({ ...hostVars([...of.layers, ...files(dirs, [of])]), ...(of.priority === 1 ? {} : { ansible_group_priority: of.priority }) })
     return graphLines(group, { chosen: chosen(hosts), ...(vars ? { groupVars, hostVars: (host) => this.toHostTree(host, extra) } : {}) })
+  }
+
+  /** What is said of a group, and of a host of that name unless it is the one itself. */
+  #layersNamed(name: string, itself: string): Layer[] {
+    const dirs = [...this.#inner, ...this.#outer]
+    const group = [...(this.#draft.groups.get(name)?.layers ?? []), ...dirs.flatMap((dir) => dir.group(name))]
+    return name === itself ? group : [...group, ...(this.#draft.hosts.get(name)?.layers ?? []), ...dirs.flatMap((dir) => dir.host(name))]
+  }
+
+  #elements(limit: string | readonly string[]): readonly string[] {
+    return typeof limit === 'string' ? splitLimit(limit, this.#cwd) : limit
   }
 
   #group(name: string): Group {

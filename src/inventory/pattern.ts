@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { InputError } from '../errors.ts'
 import { expandPath } from '../paths.ts'
 import { didYouMean } from '../suggest.ts'
-import type { Draft } from './model.ts'
+import { Draft } from './model.ts'
 import { parseAddress } from './ranges.ts'
 
 /** Names that always mean the controller, also when no source names them. */
@@ -59,6 +59,27 @@ export function evaluate(elements: readonly string[], draft: Draft, unknown: Unk
     for (const host of match(element.slice(1), 'ignore')) hosts.delete(host)
   }
   return hosts
+}
+
+/** The elements of a limit that select something by now and those that do not; what is excluded is in both. */
+export interface SplitLimit {
+  readonly present: readonly string[]
+  readonly coming: readonly string[]
+}
+
+/** @throws InputError for a broken expression */
+export function splitByPresence(elements: readonly string[], draft: Draft): SplitLimit {
+  evaluate(elements, draft, 'ignore')
+  const excludes = (element: string): boolean => element.startsWith('!')
+  const selects = (element: string): boolean => evaluate([element.replace(/^&/, '')], draft, 'ignore').size > 0
+  return { present: elements.filter((element) => excludes(element) || selects(element)), coming: elements.filter((element) => excludes(element) || !selects(element)) }
+}
+
+/** Whether elements would select a host that is in these groups and knows of no other host. */
+export function wouldSelect(elements: readonly string[], name: string, groups: readonly string[]): boolean {
+  const draft = new Draft()
+  for (const group of ['all', ...groups]) draft.host(name, draft.group(group))
+  return evaluate(elements, draft, 'ignore').has(name)
 }
 
 function matchOne(element: string, draft: Draft, unknown: Unknown): string[] {

@@ -44,6 +44,12 @@ export class VarsDirectory {
   host(name: string): readonly Layer[] {
     return this.#hosts.layers(name)
   }
+
+  /** Reads what there is about a name, so that mistakes show now. */
+  read(name: string): void {
+    this.group(name)
+    this.host(name)
+  }
 }
 
 const NONE: readonly Layer[] = []

@@ -63,7 +63,7 @@ const CPU_MODES = ['host-model', 'host-passthrough', 'maximum']
 const GIC2_CPUS = 8
 
 /** Whether an architecture is the PC's. */
-export function isX86(arch: string): boolean {
+function isX86(arch: string): boolean {
   return /^(x86_64|i.86)$/.test(arch)
 }
 
@@ -89,6 +89,12 @@ export function defaultCpu(arch: string, virtType: VirtType): string | undefined
 export async function renderDomainSpec(spec: DomainSpec, templateDirs: readonly string[]): Promise<string> {
   const { firmware, kernel, mark, arch, cpu = '', vhost = false, userBackend = 'slirp' } = spec
   const x86 = isX86(arch)
+  const features = {
+    // Without UEFI an ARM guest learns of its devices from a device tree, and libvirt refuses ACPI.
+    acpi: x86 || (arch === 'aarch64' && firmware.kind !== 'default'),
+    apic: x86,
+    gic3: arch === 'aarch64' && spec.virtType === 'qemu' && spec.vcpus > GIC2_CPUS,
+  }
   const { platform = '', target = '', definition = '' } = mark
   const byQemu = spec.interfaces.filter(({ type }) => type === 'vde' || (type === 'user' && userBackend === 'slirp'))
   checkForwards(spec.name, byQemu)
@@ -118,15 +124,15 @@ export async function renderDomainSpec(spec: DomainSpec, templateDirs: readonly 
     kernel: kernel?.image ?? '',
     hasInitrd: kernel?.initrd !== undefined,
     initrd: kernel?.initrd ?? '',
+    hasCmdline: kernel !== undefined && kernel.cmdline !== '',
     cmdline: kernel?.cmdline ?? '',
-    // Without UEFI an ARM guest learns of its devices from a device tree, and libvirt refuses ACPI.
-    acpi: x86 || (arch === 'aarch64' && firmware.kind !== 'default'),
-    apic: x86,
-    gic3: arch === 'aarch64' && spec.virtType === 'qemu' && spec.vcpus > GIC2_CPUS,
+    ...features,
+    hasFeatures: Object.values(features).includes(true),
     cpu,
     cpuMode: CPU_MODES.includes(cpu),
     cpuModel: cpu !== '' && !CPU_MODES.includes(cpu),
-    disks: spec.disks.map(({ file, format, device, bus, readonly, snapshot = true }) => ({ file, format, device, bus, readonly, snapshot })),
+    // libvirt leaves read-only disks out of snapshots by itself, and forgets that it was told so.
+    disks: spec.disks.map(({ file, format, device, bus, readonly, snapshot = true }) => ({ file, format, device, bus, readonly, apart: !snapshot && !readonly })),
     scsi: buses.has('scsi'),
     usb: buses.has('usb'),
     interfaces: native.map(({ type, source, mac, model, forwards }) => ({

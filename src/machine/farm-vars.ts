@@ -1,6 +1,7 @@
 /** The variables of a test farm: which machines, which project, and how far each machine is taken. */
 import { posix } from 'node:path'
 import { z } from 'zod'
+import { isSession, libvirtUri } from '../hypervisor/index.ts'
 import { hostDirectory, objectName } from './vars.ts'
 
 /** A list, or text with commas between its words: `--only debian_12/amd64,debian_13/*`. */
@@ -62,14 +63,9 @@ export interface FarmDirs {
   readonly working: string
 }
 
-/** Which libvirt a farm's machines belong to. */
-export function farmUri(vars: Pick<PlacementVars, 'libvirt_uri' | 'ansible_libvirt_uri'>): string {
-  return vars.libvirt_uri ?? vars.ansible_libvirt_uri ?? 'qemu:///system'
-}
-
 /** @param home of the user who works there; a session's files lie below it, where that user may write. */
 export function farmDirs(vars: Pick<PlacementVars, keyof typeof where>, home: string): FarmDirs {
-  const session = farmUri(vars).endsWith('/session')
+  const session = isSession(libvirtUri(vars))
   const images = session ? posix.join(home, '.local/share/libvirt/images') : '/var/lib/libvirt/images'
   return {
     pool: vars.vm_pool_dir ?? posix.join(images, vars.farm_name),

@@ -1,7 +1,7 @@
 /** The machines that farm owns, as libvirt knows them, over all hypervisors of an inventory. */
 import { FarmError, InputError, TaskError } from '../errors.ts'
 import { becomeSpec, bindHost, connectionVars, connectOnWay, hostSpec, posixQuote, wayTo, type Become, type Connection, type Host } from '../host/index.ts'
-import { Hypervisor } from '../hypervisor/index.ts'
+import { Hypervisor, isSession, libvirtUri } from '../hypervisor/index.ts'
 import { scopeFor, type Inventory } from '../inventory/index.ts'
 import type { Layer } from '../vars/index.ts'
 import { connectGuest } from './guest.ts'
@@ -56,10 +56,12 @@ export function hostAccess(inventory: Inventory, host: string, extraVars: readon
   const varsOf = (name: string): Record<string, unknown> => (name === host ? vars : connectionVars(scopeFor(inventory, name, { extra: extraVars })))
   // What is wrong with them is said before anybody waits.
   for (const name of wayTo(host, varsOf)) hostSpec(name, varsOf(name))
-  const become = becomeSpec({ ansible_become: true, ...vars })
+  const uri = libvirtUri(Object.fromEntries(['libvirt_uri', 'ansible_libvirt_uri'].filter((variable) => scope.has(variable)).map((variable) => [variable, scope.get(variable)])))
+  // Root's session is not the user's.
+  const become = becomeSpec({ ansible_become: !isSession(uri), ...vars })
   return {
     host,
-    libvirtUri: scope.has('libvirt_uri') ? String(scope.get('libvirt_uri')) : 'qemu:///system',
+    libvirtUri: uri,
     become,
     async open(signal) {
       const connection = await connectOnWay(host, varsOf, signal === undefined ? {} : { signal })
@@ -68,9 +70,15 @@ export function hostAccess(inventory: Inventory, host: string, extraVars: readon
   }
 }
 
-/** Asks every hypervisor (the group vmhost, or all hosts where there is none) for the machines that farm owns. */
+/** The hosts that run machines: the groups vmhost and hypervisors, or all where there is neither. */
+function hypervisorsOf(inventory: Inventory): readonly string[] {
+  const groups = ['vmhost', 'hypervisors'].filter((group) => inventory.groups.has(group))
+  return inventory.select(groups.length === 0 ? 'all' : groups.join(':'))
+}
+
+/** Asks every hypervisor for the machines that farm owns. */
 export async function machinesOf(inventory: Inventory, extraVars: readonly Layer[], signal?: AbortSignal): Promise<{ machines: MachineStatus[]; unreachable: Unreachable[] }> {
-  const hosts = inventory.groups.has('vmhost') ? inventory.select('vmhost') : inventory.select('all')
+  const hosts = hypervisorsOf(inventory)
   const unreachable: Unreachable[] = []
   const lists = await Promise.all(hosts.map(async (host) => {
     try {

@@ -12,7 +12,7 @@ const OPTIONS = {
   handler: [...TASK, 'listen'],
   block: [...STEP, 'tasks', 'rescue', 'always'],
   include: [...STEP, 'apply'],
-  recipe: ['description', 'hosts', 'become', 'vars', 'tasks', 'handlers', 'tags', 'strategy', 'serial', 'maxFailPercentage', 'anyErrorsFatal', 'ignoreUnreachable', 'forceHandlers', 'lock', 'validate', 'destructive', 'conclude'],
+  recipe: ['description', 'hosts', 'become', 'vars', 'tasks', 'handlers', 'tags', 'strategy', 'serial', 'maxFailPercentage', 'anyErrorsFatal', 'ignoreUnreachable', 'forceHandlers', 'lock', 'validate', 'destructive', 'addsHosts', 'interactive', 'conclude'],
 } as const
 
 /** What Ansible calls otherwise. */
@@ -22,8 +22,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 }
 
 const TEXTS = ['tags', 'listen', 'apply']
-const BOOLEANS = ['ignoreErrors', 'ignoreUnreachable', 'anyErrorsFatal', 'runOnce', 'check', 'forceHandlers', 'lock', 'destructive']
-const FUNCTIONS = ['validate', 'conclude', 'until']
+const BOOLEANS = ['ignoreErrors', 'ignoreUnreachable', 'anyErrorsFatal', 'runOnce', 'check', 'forceHandlers', 'lock', 'destructive', 'addsHosts']
+const FUNCTIONS = ['validate', 'interactive', 'conclude', 'until']
 const NUMBERS = ['retries', 'delay', 'timeout', 'throttle', 'maxFailPercentage']
 
 /** @throws InputError `recipe-option` for an option that is not known or has a value of another type. */

@@ -129,6 +129,7 @@ export function recipe<Schema extends z.ZodObject = z.ZodObject<Record<never, ne
     forceHandlers: false,
     lock: true,
     destructive: false,
+    addsHosts: false,
     ...definition,
     vars: definition.vars ?? (NO_VARS as unknown as Schema),
   }

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import type { Ensure } from '../ensure/index.ts'
 import type { Failure, Outcome, Rung } from '../events.ts'
-import type { Facts, Host } from '../host/index.ts'
+import type { Connection, Facts, Host } from '../host/index.ts'
 import type { Hypervisor } from '../hypervisor/index.ts'
 
 /** All that a task has in its hands on one host. */
@@ -59,7 +59,14 @@ export interface TaskContext<Vars = unknown> {
    * there: the next task connects anew. Nothing more can be done there in this task.
    */
   disconnect(host?: string): Promise<void>
-  /** Adds a host to the inventory for the recipes that follow. */
+  /**
+   * Gives the user's terminal to a login shell on the host that is worked on (or at the end of another connection), and waits for its
+   * end; one shell at a time. Resolves with its exit code. A recipe that may do so says when by `interactive`.
+   */
+  shell(connection?: Connection): Promise<number>
+  /** Whether `--limit` leaves a host that is about to be added to these groups. */
+  withinLimit(host: string, groups?: readonly string[]): boolean
+  /** Adds a host to the inventory for the recipes that follow; a recipe that does so says `addsHosts`. */
   addHost(name: string, options?: HostAddition): void
   /** Puts this host into a group, which comes to be when it is new, for the recipes that follow. */
   addToGroup(group: string): void
@@ -69,6 +76,11 @@ export interface TaskContext<Vars = unknown> {
 export interface HostAddition {
   readonly groups?: readonly string[]
   readonly variables?: Readonly<Record<string, unknown>>
+  /**
+   * Names whose variables win over those of all other groups, the last one over all; only the host's own variables are stronger.
+   * Groups, also of group_vars/ alone, and other hosts of the inventory that stand for this one.
+   */
+  readonly precedence?: readonly string[]
 }
 
 /** Variables read by name, templates rendered. */
@@ -206,6 +218,10 @@ export interface Recipe<Schema extends z.ZodObject = z.ZodObject> {
   readonly forceHandlers: boolean
   /** Takes the host's lock, so that two runs never work on one host; false for what only looks. */
   readonly lock: boolean
+  /** Its tasks add hosts for the recipes that follow, so that `--limit` may name hosts that are not there yet. */
+  readonly addsHosts: boolean
+  /** Whether its tasks ask for a shell, with these variables: without a terminal the run is refused then. */
+  readonly interactive?: ((vars: z.output<Schema>) => boolean) | undefined
   /** Refuses variables that do not fit together; runs for every host before any is touched. */
   readonly validate?: ((vars: z.output<Schema>, host: string) => void | Promise<void>) | undefined
   /** True when it takes things away: a person is asked first. */

@@ -8,9 +8,11 @@ import { masked } from '../secrets.ts'
 import type { ReportKind } from './choose.ts'
 import type { OutputOptions } from './output.ts'
 import { JsonReport } from './json.ts'
+import type { JunitReport } from './junit.ts'
 
 export { chooseReport, wantsColour, type ReportChoice, type ReportKind, type ScreenLike } from './choose.ts'
 export { formatFailure } from './failure.ts'
+export type { JunitReport } from './junit.ts'
 export { clean, count, cut, list, pad, paint, seconds, width, wrap, type Look } from './text.ts'
 
 /** Where a report writes. */
@@ -34,6 +36,10 @@ export interface ReportOptions {
 /** A reader of one run's events. */
 export interface Report {
   readonly sink: EventSink
+  /** Leaves the terminal to somebody else; events are still taken. Left out by reports that say nothing before the end. */
+  suspend?(): Promise<void>
+  /** Goes on after {@link suspend}. */
+  resume?(): void
   /** Prints what belongs at the end (failures, recap, results) and gives the terminal back. To be called once, whatever happened. */
   end(): Promise<void>
 }
@@ -50,6 +56,12 @@ export function withoutSecrets(...sinks: readonly EventSink[]): EventSink {
 export async function createOutputReport(streams: Streams, options: OutputOptions): Promise<Report> {
   const { OutputReport } = await import('./output.ts')
   return new OutputReport(streams, options)
+}
+
+/** Makes the JUnit report of a run. @throws UsageError `junit-file` when the file cannot be written */
+export async function createJunitReport(file: string): Promise<JunitReport> {
+  const { JunitReport: Report } = await import('./junit.ts')
+  return new Report(file)
 }
 
 /** Makes a report; what it needs is imported only now. */

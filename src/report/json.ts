@@ -15,6 +15,15 @@ export class JsonReport {
     this.#lines.add(`${JSON.stringify(event)}\n`)
   }
 
+  suspend(): Promise<void> {
+    this.#lines.hold()
+    return Promise.resolve()
+  }
+
+  resume(): void {
+    this.#lines.release()
+  }
+
   end(): Promise<void> {
     this.#lines.flush()
     return Promise.resolve()

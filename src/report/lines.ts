@@ -11,6 +11,7 @@ export class Lines {
   readonly #out: Writable
   #waiting = ''
   #turn: NodeJS.Immediate | undefined
+  #held = false
 
   constructor(out: Writable) {
     this.#out = out
@@ -23,10 +24,22 @@ export class Lines {
     else this.#turn ??= setImmediate(() => { this.flush() })
   }
 
+  /** Writes what waits, and from then on nothing until `release`. */
+  hold(): void {
+    this.flush()
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    this.flush()
+  }
+
   /** Writes now what waits. Returns false when the reader cannot keep up: wait for `drain`. */
   flush(): boolean {
     clearImmediate(this.#turn)
     this.#turn = undefined
+    if (this.#held) return true
     const text = this.#waiting
     this.#waiting = ''
     if (text === '' || this.#out.destroyed) return true

@@ -58,6 +58,15 @@ export class PlainReport {
     this.#show(event)
   }
 
+  suspend(): Promise<void> {
+    this.#lines.hold()
+    return Promise.resolve()
+  }
+
+  resume(): void {
+    this.#lines.release()
+  }
+
   end(): Promise<void> {
     this.#silence.end()
     const { colour, verbosity } = this.#options

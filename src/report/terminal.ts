@@ -43,7 +43,6 @@ export class TerminalReport {
   readonly #changes: { readonly host: string; readonly change: Change; readonly applied: boolean }[] = []
   readonly #output: string[] = []
   #forgotten = 0
-  readonly #finished: Promise<void>
   #finish: () => void = () => {}
   #refresh: () => void = () => {}
   #picture: Promise<unknown> | undefined
@@ -51,7 +50,6 @@ export class TerminalReport {
   constructor(streams: Streams, options: TerminalOptions) {
     this.#streams = streams
     this.#options = options
-    this.#finished = new Promise((resolve) => { this.#finish = resolve })
   }
 
   readonly sink: EventSink = (event) => {
@@ -63,15 +61,28 @@ export class TerminalReport {
     this.#refresh()
   }
 
+  async suspend(): Promise<void> {
+    await this.#stop()
+  }
+
+  resume(): void {
+    if (this.#picture !== undefined) this.#picture = this.#start()
+  }
+
   async end(): Promise<void> {
     this.#board.endedAt ??= Date.now()
-    this.#finish()
-    await this.#picture
-    process.off('exit', this.#restore)
+    await this.#stop()
     const { colour, verbosity } = this.#options
     const forgotten = this.#forgotten === 0 ? [] : [`(${this.#forgotten} lines before these: farm log last -v)`]
     const lines = [...[...forgotten, ...this.#output].map((text) => paint('faint', clean(text), colour)), ...this.#changeLines(), ...this.#ending.failures(colour, verbosity), ...this.#ending.recap(colour), ...this.#ending.results()]
     if (lines.length > 0) this.#streams.out.write(`${lines.join('\n')}\n`)
+  }
+
+  /** Ends the picture; the last one stays where it is. */
+  async #stop(): Promise<void> {
+    this.#finish()
+    await this.#picture
+    process.off('exit', this.#restore)
   }
 
   /** Keeps the last lines; twice as many are held so that not every line moves all others. */
@@ -90,8 +101,9 @@ export class TerminalReport {
 
   #start(): Promise<unknown> {
     process.once('exit', this.#restore)
+    const finished = new Promise<void>((resolve) => { this.#finish = resolve })
     const listr = new Listr(
-      [...this.#board.hosts.keys()].map((title) => ({ title, task: () => this.#finished })),
+      [...this.#board.hosts.keys()].map((title) => ({ title, task: () => finished })),
       {
         concurrent: true,
         exitOnError: false,

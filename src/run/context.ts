@@ -3,7 +3,7 @@ import { lazyEnsure } from '../ensure/lazy.ts'
 import { TaskError } from '../errors.ts'
 import type { EventBody, Failure } from '../events.ts'
 import { bindHost, factsOf, type Become, type Connection, type Recorder } from '../host/index.ts'
-import { Hypervisor, type HypervisorMemory } from '../hypervisor/index.ts'
+import { Hypervisor, libvirtUri, type HypervisorMemory } from '../hypervisor/index.ts'
 import { Skipped, type Notified, type Task, type TaskContext, type TaskResult } from '../recipe/index.ts'
 import { untrusted } from '../vars/index.ts'
 import type { HostRun } from './host-run.ts'
@@ -43,7 +43,7 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
     host,
     inventoryHost: name,
     get hypervisor() {
-      return (hypervisor ??= new Hypervisor(host, String(run.vars['libvirt_uri'] ?? 'qemu:///system'), place.memory))
+      return (hypervisor ??= new Hypervisor(host, libvirtUri(run.vars), place.memory))
     },
     get ensure() {
       return (ensure ??= lazyEnsure({ host, templateDirs: options.templateDirs, projectDir: options.projectDir, variables: run.vars, signal: place.signal }))
@@ -84,8 +84,17 @@ export function contextOf(run: HostRun, task: Task, place: Place): { readonly co
     setVariables: (values) => run.set(values, place.forAll),
     shared: (key, make) => options.shared.get(key, make),
     disconnect: (other = place.at) => run.disconnect(other),
-    addHost(host, { groups = [], variables = {} } = {}) {
-      options.inventory.addHost(host, { groups, variables: untrusted(variables) as Record<string, unknown> })
+    withinLimit: (host, groups = []) => options.limit.leaves(host, groups),
+    async shell(connection = place.connection) {
+      if (options.lendTerminal === undefined) throw new TaskError('no-terminal', 'a shell needs a terminal', { host: name, hint: 'standard input and standard output have to be a terminal' })
+      return options.lendTerminal(() => {
+        // The wait for the terminal may have been long.
+        place.signal.throwIfAborted()
+        return connection.interactive()
+      })
+    },
+    addHost(host, { groups = [], variables = {}, precedence } = {}) {
+      options.inventory.addHost(host, { groups, variables: untrusted(variables) as Record<string, unknown>, ...(precedence && { precedence }) })
       options.variables.forget()
     },
     addToGroup(group) {

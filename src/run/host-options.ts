@@ -5,8 +5,10 @@ import type { Task, TaskResult } from '../recipe/index.ts'
 import type { Batch } from './batch.ts'
 import type { Compiled } from './compile.ts'
 import type { Connections } from './connections.ts'
+import type { RunLimit } from './limit.ts'
 import type { Locks } from './locks.ts'
 import type { Memories, Shared } from './shared.ts'
+import type { LendTerminal } from './types.ts'
 import type { RunVariables } from './variables.ts'
 
 /** What all hosts of a recipe have in common. */
@@ -15,11 +17,13 @@ export interface HostRunOptions {
   readonly compiled: Compiled
   readonly batch: Batch
   readonly inventory: Inventory
+  readonly limit: RunLimit
   readonly variables: RunVariables
   readonly connections: Connections
   readonly locks: Locks
   readonly shared: Shared
   readonly memories: Memories
+  readonly lendTerminal: LendTerminal | undefined
   readonly check: boolean
   readonly forceHandlers: boolean
   readonly owner: string

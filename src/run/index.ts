@@ -2,12 +2,12 @@
  * Recipes over hosts. Start here, then plan.ts (what would be done), host-run.ts (one recipe on one host), attempt.ts (one task).
  */
 import { hostname, userInfo } from 'node:os'
-import { FarmError } from '../errors.ts'
+import { FarmError, InputError } from '../errors.ts'
 import type { EventBody, Recap } from '../events.ts'
 import { exitCodeOf, overallExitCode, toFailure } from '../failure.ts'
 import { packaged } from '../paths.ts'
 import type { Recipe } from '../recipe/index.ts'
-import { nearest } from '../suggest.ts'
+import { didYouMean, nearest } from '../suggest.ts'
 import { Batch } from './batch.ts'
 import { batchesOf } from './batches.ts'
 import { leaves, nameOf, type Compiled } from './compile.ts'
@@ -15,9 +15,10 @@ import { conclude } from './conclude.ts'
 import { Connections } from './connections.ts'
 import type { HostRunOptions, HostRunResult } from './host-options.ts'
 import { HostRun } from './host-run.ts'
+import { RunLimit } from './limit.ts'
 import { Locks } from './locks.ts'
 import { Semaphore } from './pace.ts'
-import { checkHosts, compileAll, hostsOf, type BadHost } from './plan.ts'
+import { checkHosts, compileAll, type BadHost } from './plan.ts'
 import { Memories, Shared } from './shared.ts'
 import type { RunOptions } from './types.ts'
 import { RunVariables } from './variables.ts'
@@ -31,8 +32,9 @@ export type { Plan, PlannedStage, PlannedTask, PlanOptions, RunOptions } from '.
  */
 export async function runRecipes(options: RunOptions): Promise<number> {
   const compiled = compileAll(options)
-  const planned = compiled.map(({ recipe }, index) => hostsOf(recipe, options, index === 0))
-  return new Run(options, compiled).run(planned)
+  const limit = new RunLimit(options)
+  const planned = compiled.map(({ recipe }, index) => limit.hostsOf(recipe, index === 0))
+  return new Run(options, compiled, limit).run(planned)
 }
 
 /** Hosts with their variables, checked against a recipe's schema. */
@@ -45,6 +47,7 @@ type Common = Omit<HostRunOptions, 'batch' | 'connections'>
 class Run {
   readonly #options: RunOptions
   readonly #compiled: readonly Compiled[]
+  readonly #limit: RunLimit
   readonly #variables: RunVariables
   readonly #shared = new Shared()
   readonly #started = performance.now()
@@ -57,9 +60,10 @@ class Run {
   /** Hosts in the order of the inventory, which is not that in which they end. */
   #order: readonly string[] = []
 
-  constructor(options: RunOptions, compiled: readonly Compiled[]) {
+  constructor(options: RunOptions, compiled: readonly Compiled[], limit: RunLimit) {
     this.#options = options
     this.#compiled = compiled
+    this.#limit = limit
     this.#variables = new RunVariables(options.inventory, options.defaults, options.extraVars)
   }
 
@@ -69,7 +73,7 @@ class Run {
     this.#order = hosts
     this.#emit({ type: 'run-start', version: 1, run, recipe: name, hosts, tasks: this.#compiled.flatMap(plannedNames), check })
     const checked = []
-    for (const [index, { recipe }] of this.#compiled.entries()) checked.push(await checkHosts(recipe, planned[index] ?? [], this.#variables))
+    for (const [index, { recipe }] of this.#compiled.entries()) checked.push(await checkHosts(recipe, planned[index] ?? [], this.#variables, this.#hasTerminal))
     // What a later recipe misses may be set by an earlier one: it is checked again when it is its turn.
     const bad = checked.flatMap((one, index) => (index === 0 ? one.bad : one.bad.filter(({ error }) => !isMissing(error))))
     if (bad.length > 0) {
@@ -86,26 +90,35 @@ class Run {
     return this.#end()
   }
 
+  get #hasTerminal(): boolean {
+    return this.#options.lendTerminal !== undefined
+  }
+
   /** Runs one recipe; false when nothing may follow. */
   async #recipe(compiled: Compiled, first: boolean, checked: Ready): Promise<boolean> {
     const { recipe } = compiled
-    const hosts = hostsOf(recipe, this.#options, first).filter((host) => !this.#failed.has(host))
+    const hosts = this.#limit.hostsOf(recipe, first).filter((host) => !this.#failed.has(host))
+    // By now they could have come to be.
+    const strangers = first || recipe.addsHosts ? [] : this.#limit.strangers()
+    for (const name of strangers) this.#emit({ type: 'note', level: 'warning', message: `--limit: no host and no group is called ${name}` })
     if (hosts.length === 0) {
+      // Nothing was done of what was asked for; where something failed, that is why.
+      if (strangers.length > 0 && this.#codes.size === 0) throw new InputError('no-hosts', `the limit ${JSON.stringify(this.#options.limit)} leaves none of the hosts ${JSON.stringify(recipe.hosts)}`, { hint: didYouMean(strangers[0] ?? '', this.#options.inventory.hosts) })
       const limit = this.#options.limit === undefined ? '' : ` within --limit ${this.#options.limit}`
       const why = this.#failed.size > 0 ? `no host is left on which "${recipe.description}" could run` : `"${recipe.description}" is left out: no host matches "${recipe.hosts}"${limit}`
       this.#emit({ type: 'note', level: 'warning', message: why })
       return true
     }
     // Hosts and variables that came to be since the run began are checked now.
-    const { ready, bad } = first ? { ready: checked, bad: [] } : await checkHosts(recipe, hosts, this.#variables)
+    const { ready, bad } = first ? { ready: checked, bad: [] } : await checkHosts(recipe, hosts, this.#variables, this.#hasTerminal)
     if (bad.length > 0) {
       this.#refused(bad)
       return false
     }
     const { signal, projectDir, check } = this.#options
     const common = {
-      recipeName: this.#options.name, compiled, inventory: this.#options.inventory, variables: this.#variables, locks: new Locks(), shared: this.#shared, memories: new Memories(),
-      check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir, templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
+      recipeName: this.#options.name, compiled, inventory: this.#options.inventory, limit: this.#limit, variables: this.#variables, locks: new Locks(), shared: this.#shared, memories: new Memories(),
+      lendTerminal: this.#options.lendTerminal, check, forceHandlers: this.#options.forceHandlers, owner: `${userName()}@${hostname()}`, projectDir, templateDirs: [`${projectDir}/templates`, packaged('templates')], signal,
       again: this.#options.again ?? ((command: string) => `farm ${command}`),
       emit: (event: EventBody) => this.#emit(event),
     }

@@ -5,6 +5,7 @@ import { didYouMean } from '../suggest.ts'
 import { checkVars, type Scope } from '../vars/index.ts'
 import { batchesOf } from './batches.ts'
 import { compile, leaves, nameOf, type Compiled, type Node } from './compile.ts'
+import { RunLimit } from './limit.ts'
 import { SPECIAL_TAGS } from './tags.ts'
 import type { Plan, PlanOptions, PlannedTask } from './types.ts'
 import { RunVariables } from './variables.ts'
@@ -45,33 +46,8 @@ function startWith(compiled: readonly Compiled[], startAt: string): void {
   for (const node of all.slice(0, start)) node.chosen = false
 }
 
-/**
- * The hosts of a recipe, in order. `first`: it is the first of its run, before which no host or group can have come to be, so that
- * unknown names are mistakes.
- * @throws InputError
- */
-export function hostsOf(recipe: Recipe, { inventory, limit }: Pick<PlanOptions, 'inventory' | 'limit'>, first: boolean): string[] {
-  const unknown = first ? 'refuse' : 'ignore'
-  try {
-    return inventory.select(recipe.hosts, limit, { unknown })
-  } catch (error) {
-    if (limit === undefined || !(error instanceof FarmError) || error.code !== 'no-hosts') throw error
-    // A limit that leaves nothing of this recipe is fine; one that leaves nothing at all is a mistake.
-    if (matches(inventory, limit, unknown)) return []
-    throw error
-  }
-}
-
-function matches(inventory: PlanOptions['inventory'], limit: string, unknown: 'refuse' | 'ignore'): boolean {
-  try {
-    return inventory.select('all', limit, { unknown }).length > 0
-  } catch {
-    return false
-  }
-}
-
 /** Checks hosts' variables against a recipe. What is wrong is collected, so that all of it can be said at once. */
-export async function checkHosts(recipe: Recipe, hosts: readonly string[], variables: RunVariables): Promise<{ readonly ready: Map<string, Readonly<Record<string, unknown>>>; readonly bad: readonly BadHost[] }> {
+export async function checkHosts(recipe: Recipe, hosts: readonly string[], variables: RunVariables, hasTerminal: boolean): Promise<{ readonly ready: Map<string, Readonly<Record<string, unknown>>>; readonly bad: readonly BadHost[] }> {
   const ready = new Map<string, Readonly<Record<string, unknown>>>()
   const bad: BadHost[] = []
   for (const host of hosts) {
@@ -79,6 +55,7 @@ export async function checkHosts(recipe: Recipe, hosts: readonly string[], varia
       const scope = variables.scope(host)
       const vars = checkVars(recipe.vars, scope, host)
       await validate(recipe, vars, host, scope)
+      if (!hasTerminal && recipe.interactive?.(vars) === true) throw new UsageError('no-terminal', `"${recipe.description}" opens a shell on ${host}, which needs a terminal`, { host, hint: 'standard input and standard output have to be a terminal; leave out what asks for the shell' })
       ready.set(host, vars)
     } catch (error) {
       bad.push({ host, error })
@@ -107,10 +84,11 @@ async function validate(recipe: Recipe, vars: Readonly<Record<string, unknown>>,
 export async function planRun(options: PlanOptions): Promise<Plan> {
   const compiled = compileAll(options)
   const variables = new RunVariables(options.inventory, options.defaults, options.extraVars)
+  const limit = new RunLimit(options)
   const stages = []
   for (const [index, { recipe, nodes, handlers }] of compiled.entries()) {
-    const hosts = hostsOf(recipe, options, index === 0)
-    const { bad } = await checkHosts(recipe, hosts, variables)
+    const hosts = limit.hostsOf(recipe, index === 0)
+    const { bad } = await checkHosts(recipe, hosts, variables, true)
     if (bad[0] !== undefined) throw bad[0].error
     stages.push({ title: compiled.length === 1 ? options.name : recipe.description, hosts, tasks: [...listed(nodes, 0), ...handlers.map(({ task, settings }) => ({ name: task.name, tags: [...settings.tags].sort(), depth: 0, handler: true }))] })
   }

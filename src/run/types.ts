@@ -39,7 +39,12 @@ export interface RunOptions extends PlanOptions {
   readonly projectDir: string
   /** How the user calls farm again with the same inventory; `farm COMMAND` when left out. */
   again?(command: string): string
+  /** Gives the user's terminal to `work`, to one at a time; undefined when there is no terminal. */
+  readonly lendTerminal?: LendTerminal | undefined
 }
+
+/** Runs something that has the terminal to itself meanwhile. */
+export type LendTerminal = <Value>(work: () => Promise<Value>) => Promise<Value>
 
 /** A task as lists of tasks show it. */
 export interface PlannedTask {

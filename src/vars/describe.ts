@@ -12,6 +12,8 @@ export interface VarDescription {
   readonly default?: unknown
   /** True when the recipe does not run without it. */
   readonly required: boolean
+  /** There when what is given for it is concealed. */
+  readonly secret?: true
   /** Empty when the author wrote none. */
   readonly description: string
 }
@@ -19,10 +21,10 @@ export interface VarDescription {
 /** Describes every variable of a schema, in its order. Units and descriptions come from `.meta({ unit, description })`. */
 export function describeVars(schema: z.ZodObject): VarDescription[] {
   return Object.entries(schema.shape).map(([name, field]) => {
-    const { unit, description = '' } = metaOf(field as Schema)
+    const { unit, secret, description = '' } = metaOf(field as Schema)
     const preset = defaultOf(field as Schema)
     const required = !(field as unknown as { safeParse(value: unknown): { success: boolean } }).safeParse(undefined).success
-    return { name, type: typeName(field as Schema), ...(unit === undefined ? {} : { unit }), ...(preset === undefined ? {} : { default: preset }), required, description }
+    return { name, type: typeName(field as Schema), ...(unit === undefined ? {} : { unit }), ...(preset === undefined ? {} : { default: preset }), required, ...(secret === true && { secret }), description }
   })
 }
 

@@ -1,8 +1,9 @@
 /** The matrix is expanded, every machine's definition resolved, and each machine placed; from then on it is a host of the run. */
 import { join } from 'node:path'
 import { CapacityError, InputError } from '../../src/errors.ts'
+import { libvirtUri } from '../../src/hypervisor/index.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
-import { entryName, farmDirs, farmUri, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { entryName, farmDirs, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
 import { isMap } from '../../src/vars/index.ts'
 import { farmState, type Placed } from '../shared/farm-state.ts'
@@ -12,9 +13,11 @@ import { VIA } from '../test-machine/place.ts'
 export const placeMachines = task<PlacementVars>('place the machines', { runOnce: true, delegateTo: 'localhost' }, async (context) => {
   const { vars, variables } = context
   const state = farmState(context)
+  // One for all: definitions are resolved anew only where hypervisors differ in what they read.
+  const resolveEntry = (entry: MatrixEntry, facts: DefinitionFacts): Promise<MachineDefinition> => resolve(context, entry, facts)
   const hosts = [...state.probed].map(([name, { survey, ask }]): MatrixHost => {
     const own = variables.of(name)
-    return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: (entry, facts) => resolve(context, entry, facts) }
+    return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: resolveEntry }
   })
   const localhost = variables.of('localhost')
   const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: onlyThese(vars.only), memoryReserve: vars.memory_reserve })
@@ -61,7 +64,7 @@ async function admit(context: TaskContext<PlacementVars>, machine: PlacedMachine
   const room = { memory: Math.max(0, capabilities.memory - vars.memory_reserve), machines: vars.machines_at_once ?? capabilities.cpus }
   const placed: Placed = { hypervisor, virtType, reason, definition, image, dirs, room, capabilities }
   state.machines.set(name, { placed })
-  enter(context, name, machine.entry, { [VIA]: hypervisor, libvirt_uri: farmUri({ ...vars, ...hypervisorVars(context, hypervisor) }), platform_name: definition.platform, target_name: definition.target, kvm_host: hypervisor }, ['farm_placed'])
+  enter(context, name, machine.entry, { [VIA]: hypervisor, libvirt_uri: libvirtUri({ ...vars, ...hypervisorVars(context, hypervisor) }), platform_name: definition.platform, target_name: definition.target, kvm_host: hypervisor }, ['farm_placed'])
   note(`${name} on ${hypervisor}, ${virtType === 'kvm' ? 'with KVM' : 'emulated'}: ${reason}`)
   if (machine.movedFrom !== undefined) note('warning', `${name} was on ${machine.movedFrom} and is made anew on ${hypervisor}; the old one stays until farm run remove-test-farm`)
 }

@@ -1,5 +1,6 @@
 /** One hypervisor is looked over. Whatever is wrong with it is its own trouble: the others get its machines. */
-import { askOf, farmDirs, farmUri, surveyHypervisor, type PlacementVars } from '../../src/machine/index.ts'
+import { askOf, farmDirs, surveyHypervisor, type PlacementVars } from '../../src/machine/index.ts'
+import { libvirtUri } from '../../src/hypervisor/index.ts'
 import { FarmError, InterruptedError } from '../../src/errors.ts'
 import { task } from '../../src/recipe/index.ts'
 import { farmState } from '../shared/farm-state.ts'
@@ -10,7 +11,7 @@ export const probeHypervisor = task<PlacementVars>('look at what the hypervisor 
   const home = (await host.query`cd; pwd`).stdout.trim()
   const state = farmState(context)
   try {
-    if (vars.prepare_hypervisors && farmUri(vars) === 'qemu:///system') await startLibvirt(context)
+    if (vars.prepare_hypervisors && libvirtUri(vars) === 'qemu:///system') await startLibvirt(context)
     const survey = await surveyHypervisor(context.hypervisor, { farmName: vars.farm_name, poolDir: farmDirs(vars, home).pool })
     if ('problem' in survey) context.note('warning', `${host.name} gets no machines: ${survey.problem}`)
     state.probed.set(host.name, { survey, ask: askOf(context.hypervisor) })

@@ -41,6 +41,12 @@ export const VDE_SOURCE: SourcePackage = {
   sha256: '3e9c1d196afdda275506639c850dd23404669e27192956bf676df2c3ae66ff2b',
 }
 
+/** What the projects that ship install in Debian. */
+export const PROJECT_PACKAGES = {
+  hello: ['tcc', 'libc6-dev'],
+  vde: ['build-essential', 'autoconf', 'automake', 'libtool', 'libpcap-dev'],
+} as const
+
 const SUITE = 'bookworm'
 
 /** The repository; made when the cache has none. */

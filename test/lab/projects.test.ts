@@ -1,16 +1,15 @@
-/** The projects that ship with farm, in a guest's own files but without a virtual machine around them: under emulation VDE takes ten minutes. */
+/** The projects that ship with farm, in a guest's own files but without a virtual machine around them: emulated, VDE takes ten minutes. */
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/paths.ts'
-import { aptRepo, HttpServer, Lab, VDE_SOURCE, type LabHost } from './index.ts'
+import { aptRepo, HttpServer, Lab, PROJECT_PACKAGES, VDE_SOURCE, type LabHost } from './index.ts'
 import { guestImage, type GuestImage } from './images.ts'
 import { must } from './process.ts'
 import type { ProjectRun } from './run-project.ts'
 
-const PACKAGES = ['build-essential', 'autoconf', 'automake', 'libtool', 'libpcap-dev', 'tcc', 'libc6-dev']
 const PORT = 2222
 
 /** Unpacks an image on a host and starts its SSH server there, in the image's files; gives the key by which it is known. */
@@ -28,7 +27,7 @@ async function startGuest(lab: Lab, host: LabHost, image: GuestImage): Promise<s
 
 test('the projects that ship build from packages of a mirror, pass their smoke tests, and can be run again', { timeout: 1_800_000 }, async (t) => {
   const image = await guestImage()
-  const repo = await aptRepo({ images: [image], packages: PACKAGES, sources: [VDE_SOURCE] })
+  const repo = await aptRepo({ images: [image], packages: Object.values(PROJECT_PACKAGES).flat(), sources: [VDE_SOURCE] })
   await using lab = await Lab.create({ hosts: ['anemoi'] })
   await using server = await HttpServer.create({ root: repo.dir, lab })
   const anemoi = lab.host('anemoi')

@@ -32,6 +32,8 @@ export default command({
     }
     print('')
     print(...variableLines(variables, io.stdout.columns ?? Infinity, colour))
+    const [first] = variables
+    if (first !== undefined) print('', `Each is an option of \`farm run\` too: --${first.name.replaceAll('_', '-')}`)
     return 0
   },
 })

@@ -59,7 +59,8 @@ export async function checkSteps(steps: readonly ImageStep[], stepDirs: readonly
 /** The arguments as the step's schema makes them. @throws InputError image-step-arguments */
 export function parseArgs(definition: StepDefinition, { args, location }: ImageStep, label: string): Readonly<Record<string, unknown>> {
   for (const [name, field] of Object.entries(definition.args.shape)) if (metaOf(field as z.core.$ZodType).secret) concealAll(args[name])
-  const result = definition.args.safeParse(args)
+  // What a definition leaves empty, or an expression makes null, is not given.
+  const result = definition.args.safeParse(Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null && value !== undefined)))
   if (result.success) return result.data
   const [only, ...more] = explainIssues(result.error)
   const known = Object.keys(definition.args.shape)

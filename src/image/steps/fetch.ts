@@ -6,7 +6,7 @@ import { fileName, imageName } from '../location.ts'
 import { parseChecksum } from '../checksum.ts'
 import { remoteSize } from '../transfer.ts'
 import type { DownloadSpec } from '../types.ts'
-import { digestMatches, fetchVerified, imageSources, type Source } from '../verify.ts'
+import { alone, digestMatches, fetchVerified, imageSources, type Source } from '../verify.ts'
 import { checkWorkingDir, clearForeignPart, openWorkingDir, partName } from '../working-dir.ts'
 import { asImage } from './files.ts'
 import { imageStep, type StepContext } from './types.ts'
@@ -68,15 +68,15 @@ function traits(given: z.output<typeof args>, arch: string): { kernel: string | 
 async function get({ host, $, workingDir, path, watch, afterwards }: StepContext, source: Source): Promise<void> {
   const part = posix.join(workingDir, partName(source.url, source.name))
   const target = path(source.name)
-  await clearForeignPart($, part)
   const { checksum } = source
-  const kept = checksum !== undefined && (await digestMatches($, checksum, part, source.name, watch))
-  if (kept) await $`mv -f -- ${part} ${target}`
-  else await fetchVerified(host, $, source, part, target, watch)
-  // Without a checksum nobody could tell later whether a step has changed it.
-  if (checksum === undefined) return
-  await $`ln -f -- ${target} ${part} 2>/dev/null || cp -- ${target} ${part}`
-  afterwards(() => $`rm -f -- ${part}`)
+  await alone(host, part, async () => {
+    await clearForeignPart($, part)
+    if (checksum !== undefined && (await digestMatches($, checksum, part, source.name, watch))) await $`mv -f -- ${part} ${target}`
+    else await fetchVerified(host, $, source, part, target, watch)
+    // Without a checksum nobody could tell later whether a step has changed it.
+    if (checksum !== undefined) await $`ln -f -- ${target} ${part} 2>/dev/null || cp -- ${target} ${part}`
+  })
+  if (checksum !== undefined) afterwards(() => alone(host, part, () => $`rm -f -- ${part}`))
 }
 
 function accepted(check: () => unknown): boolean {

@@ -2,11 +2,11 @@
 import { join } from 'node:path'
 import { FarmError, InputError, InterruptedError } from '../../errors.ts'
 import { becomeSpec, bindHost, connectionVars, factsOf } from '../../host/index.ts'
-import { Hypervisor } from '../../hypervisor/index.ts'
+import { Hypervisor, libvirtUri } from '../../hypervisor/index.ts'
 import { scopeFor, type Inventory } from '../../inventory/index.ts'
 import { checkVars, isMap, type Layer, type Scope } from '../../vars/index.ts'
 import { resolveDefinition, type ImportModule } from '../definitions/index.ts'
-import { farmDirs, farmUri, placementVars, type PlacementVars } from '../farm-vars.ts'
+import { farmDirs, placementVars, type PlacementVars } from '../farm-vars.ts'
 import { hostAccess } from '../status.ts'
 import { planMatrix, entryName, type ConfigSource, type MatrixHost, type MatrixPlan } from './matrix.ts'
 import { onlyThese } from './only.ts'
@@ -53,7 +53,7 @@ export async function planInventory(inventory: Inventory, request: InventoryRequ
         open.push(connection)
         const become = becomeSpec(connectionVars(scopeOf(name)))
         const host = bindHost(connection, { name, recorder: SILENT, ...(become && { become }), ...(signal && { signal }) })
-        const hypervisor = new Hypervisor(host, farmUri(own))
+        const hypervisor = new Hypervisor(host, libvirtUri(own))
         const { user } = await factsOf(host)
         const survey = await surveyHypervisor(hypervisor, { farmName: own.farm_name, poolDir: farmDirs(own, user.home).pool })
         return { name, survey, config, resolve, ask: askOf(hypervisor) }

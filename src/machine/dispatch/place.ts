@@ -121,22 +121,20 @@ class Placing {
   }
 
   /** All but the disk. */
-  #fit(needs: Needs, at: number): Fit {
+  #fit(needs: Needs, at: number, number = this.#needs.number(needs)): Fit {
     const offer = this.#offers[at] as Offer
-    const number = this.#needs.number(needs)
     let known = this.#fits.get(number)
     if (known === undefined) this.#fits.set(number, (known = []))
     const fit = (known[this.#capabilities[at] ?? 0] ??= fitsKind(needs, offer.capabilities))
-    const { cpuOvercommit = 4 } = this.#options
-    if (needs.memory <= offer.memory && needs.vcpus <= offer.cpus * cpuOvercommit) return fit
+    if (needs.memory <= offer.memory && needs.vcpus <= offer.cpus * (this.#options.cpuOvercommit ?? 4)) return fit
     return { fits: false, lacks: [...(fit.fits ? [] : fit.lacks), ...sizeLacks(needs, offer, this.#options)] }
   }
 
   #kindOf(demand: Demand): Kind {
     const { on, barred, variants } = demand
-    const number = String(this.#needs.number(demand))
+    const number = this.#needs.number(demand)
     const plain = on === undefined && barred === undefined && variants === undefined
-    const key = plain ? number : JSON.stringify([number, on && [...on].sort(), barred && Object.entries(barred).sort(), variants && Object.entries(variants).map(([name, needs]) => [name, this.#needs.number(needs)]).sort()])
+    const key = plain ? String(number) : JSON.stringify([number, on && [...on].sort(), barred && Object.entries(barred).sort(), variants && Object.entries(variants).map(([name, needs]) => [name, this.#needs.number(needs)]).sort()])
     let kind = this.#kinds.get(key)
     if (kind === undefined) {
       const places = on === undefined ? this.#offers.keys() : [...new Set(on)].flatMap((name) => this.#number.get(name) ?? []).sort((a, b) => a - b)
@@ -145,7 +143,7 @@ class Placing {
       for (const at of places) {
         const { name } = this.#offers[at] as Offer
         const needs = needsOn(demand, name)
-        const fit = this.#fit(needs, at)
+        const fit = this.#fit(needs, at, needs === demand ? number : undefined)
         if (!fit.fits || barredOn(demand, name).length > 0) continue
         candidates.push(at)
         prices[at] = this.#cost(needs, at, fit.virtType) + (fit.virtType === 'kvm' ? 0 : EMULATED)

@@ -34,7 +34,7 @@ describe('farm run', () => {
     assert.deepEqual(extras?.passwords, { ansible_password: 'l0gin-pw', ansible_become_password: 'r00t-pw' })
     assert.deepEqual(extras?.vault, { typed: [{ id: undefined, password: 'va{{ult' }], files: [{ id: undefined, file: 'v' }] })
     await farm(['run', 'provision-cluster'], { openFarm })
-    assert.deepEqual(extras, { defaults: {}, passwords: {}, vault: undefined })
+    assert.deepEqual(extras, { defaults: {}, passwords: {}, vault: undefined, variables: [] })
   })
 
   test('with an empty answer the password of -K is that of -k; without any there is an error', async () => {

@@ -243,7 +243,7 @@ test('a lone download or build is the same image as without a pipeline', async (
   const seeded = await ensureImage(r.host, pipeline(r, [step, ['seed', { reader: 'cloud-init', packages: ['vim'], user_data: { runcmd: ['true'] } }]]), { cacheDir: r.cacheDir, ...quiet })
   assert.deepEqual(seeded, { ...image, seedPackages: ['vim'], userData: { runcmd: ['true'] } })
   const build = { kind: 'build', suite: 'bookworm', arch: 'arm64', packages: ['vim'] } as const
-  const steps: readonly (readonly [string, Record<string, unknown>])[] = [['build', { suite: 'bookworm', packages: ['vim'] }], ['seed', { reader: 'farm' }]]
+  const steps: readonly (readonly [string, Record<string, unknown>])[] = [['build', { suite: 'bookworm', packages: ['vim'], mirror: null }], ['seed', { reader: 'farm' }]]
   for (const count of [1, 2]) assert.equal(imageKey({ ...pipeline(r, steps.slice(0, count)), arch: 'aarch64' }), imageKey(build))
   assert.deepEqual(plannedImage({ ...pipeline(r, steps), arch: 'aarch64' }, '/c'), plannedImage(build, '/c'))
 })

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, w
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { FarmError } from '../../../src/errors.ts'
+import { posixQuote } from '../../../src/host/index.ts'
 import { checkImageSource, ensureImage, type BaseImage, type PipelineSpec } from '../../../src/image/index.ts'
 import { code, quiet, rig, type Rig } from './rig.ts'
 
@@ -154,19 +155,33 @@ test('programs that the steps need are asked for before anything is changed', as
   assert.deepEqual(r.changes, [])
 })
 
-for (const [what, works, entry, hint] of [
-  ['arch-test is missing', undefined, '', /apt-get install arch-test/],
-  ['its programs run', true, '', undefined],
-  ['its programs do not run', false, '', /arch-test|binfmt/],
+for (const [what, works, hint] of [
+  ['arch-test is missing', undefined, /apt-get install arch-test/],
+  ['its programs run', true, undefined],
+  ['its programs do not run', false, /arch-test|binfmt/],
 ] as const) {
   test(`a build for a foreign architecture is judged before it is begun: ${what}`, async (t) => {
     const r = await rig(t)
-    const programs = { mmdebstrap: 'true', id: 'echo 0', ...(works === undefined ? {} : { 'arch-test': works ? 'true' : 'false' }) }
-    const host = withPrograms(r, programs)
-    const wrapped = works === undefined ? r.bind({ wrap: (command) => `PATH=${r.dir}/bin:$PATH; command() { [ "$2" != arch-test ]; }\n${command}` }) : host
+    const programs = withPrograms(r, { mmdebstrap: 'true', id: 'echo 0', 'arch-test': works === true ? 'true' : 'false' })
+    const host = works === undefined ? r.bind({ wrap: (command) => `PATH=${r.dir}/bin:$PATH; command() { [ "$2" != arch-test ]; }\n${command}` }) : programs
     const spec: PipelineSpec = { kind: 'pipeline', arch: 'aarch64', workingDir: r.workingDir, stepDirs: [], steps: [{ step: 'build', args: { suite: 'bookworm' } }] }
-    assert.equal(entry, '')
-    if (hint === undefined) return void assert.ok((await checkImageSource(wrapped, spec)).size)
-    await assert.rejects(checkImageSource(wrapped, spec), (error: FarmError) => (assert.equal(error.code, 'foreign-arch'), assert.match(error.hint ?? '', hint), true))
+    if (hint === undefined) return void assert.ok((await checkImageSource(host, spec)).size)
+    await assert.rejects(checkImageSource(host, spec), (error: FarmError) => (assert.equal(error.code, 'foreign-arch'), assert.match(error.hint ?? '', hint), true))
+    assert.deepEqual(r.changes, [])
+  })
+}
+
+// Every command runs in a mount namespace where files stand in the place of the kernel's.
+for (const [what, prepare, hint] of [
+  ['binfmt_misc is not mounted', 'umount -l /proc/sys/fs/binfmt_misc 2>/dev/null || true; mount -t tmpfs none /proc/sys/fs/binfmt_misc', /mount -t binfmt_misc/],
+  ['the entry is disabled', 'mount -t tmpfs none /proc/sys/fs/binfmt_misc; cd /proc/sys/fs/binfmt_misc; echo enabled >status; : >register; echo disabled >qemu-aarch64', /update-binfmts --enable qemu-aarch64/],
+  ['nothing is registered', 'mount -t tmpfs none /proc/sys/fs/binfmt_misc; cd /proc/sys/fs/binfmt_misc; echo enabled >status; : >register', /binfmt/],
+] as const) {
+  test(`a host that cannot run foreign programs is told what to do: ${what}`, { skip: process.getuid?.() === 0 ? false : 'needs root' }, async (t) => {
+    const r = await rig(t)
+    withPrograms(r, { mmdebstrap: 'true', 'arch-test': 'exit 1' })
+    const host = r.bind({ wrap: (command) => `export PATH=${r.dir}/bin:$PATH:/usr/sbin:/sbin\nexec unshare -m --propagation private sh -c ${posixQuote(`(${prepare}) || exit 9\n${command}`)}` })
+    const spec = { kind: 'build', suite: 'bookworm', arch: 'arm64', packages: [] } as const
+    await assert.rejects(checkImageSource(host, spec), (error: FarmError) => (assert.equal(error.code, 'foreign-arch', error.message), assert.match(error.hint ?? '', hint), true))
   })
 }

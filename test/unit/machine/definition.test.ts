@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { compareXml, find, findAll, parseXml } from '../../../src/hypervisor/xml.ts'
 import type { HypervisorFacts } from '../../../src/hypervisor/index.ts'
 import { machineMark, networkMark } from '../../../src/hypervisor/ownership.ts'
 import { clusterVars, planCluster, renderDomain, renderNetwork, type DefinitionInput } from '../../../src/machine/index.ts'
-import { packaged } from '../../../src/paths.ts'
+import { packageRoot, packaged } from '../../../src/paths.ts'
 import { renderTemplate } from '../../../src/vars/index.ts'
 
 const dirs = [packaged('templates')]
@@ -47,6 +49,28 @@ for (const [title, vars, changes] of variants) {
     validate('domain', await renderDomain(input(vars, changes), dirs))
   })
 }
+
+const before: Readonly<Record<string, Parameters<typeof input>>> = {
+  'kvm-network': [],
+  'emulated-kernel': [{}, { virtType: 'qemu', image: kernel }],
+  user: [{ vm_network_mode: 'user' }, { virtType: 'qemu' }],
+  'cpu-model': [{ vm_cpu_model: 'Nehalem' }],
+  arm64: [{}, { facts: { ...facts, arch: 'aarch64' } }],
+  ppc64le: [{ vm_network_mode: 'user' }, { facts: { ...facts, arch: 'ppc64le' }, virtType: 'qemu' }],
+}
+for (const [name, changed] of Object.entries(before)) {
+  test(`a cluster's machine that was made before test farms were (${name}) is not seen as changed`, async () => {
+    const made = parseXml(readFileSync(join(packageRoot, 'test/unit/machine/documents', `cluster-${name}.xml`), 'utf8'))
+    const wanted = parseXml(await renderDomain(input(...changed), dirs))
+    assert.equal(compareXml(made, wanted), undefined)
+    assert.equal(compareXml(wanted, made), undefined, 'and nothing that it had is missing now')
+  })
+}
+
+test('an ARM machine with a kernel of its own asks for no ACPI, which libvirt would refuse without UEFI', async () => {
+  const document = parseXml(await renderDomain(input({}, { facts: { ...facts, arch: 'aarch64' }, image: kernel }), dirs))
+  assert.equal(find(document, 'features'), undefined)
+})
 
 test('values are values: quotes, ampersands and tags in them change no structure', async () => {
   const evil = `a'b"c&d<e>]]>--`

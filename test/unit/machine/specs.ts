@@ -1,5 +1,5 @@
 /** Machines of every kind, for tests of their documents. */
-import type { DomainInterface, DomainSpec } from '../../../src/machine/index.ts'
+import type { DomainDisk, DomainInterface, DomainSpec } from '../../../src/machine/index.ts'
 
 /** An interface of type user with the forwarded port of SSH, changed as said. */
 export function nic(changes: Partial<DomainInterface> = {}): DomainInterface {
@@ -41,25 +41,35 @@ const several = [
   vde,
   nic({ mac: '52:54:00:00:00:03', forwards: [], model: 'virtio' }),
 ]
-const disk = (device: string, bus: 'scsi' | 'sata' | 'usb') => ({ device, bus, format: 'raw', readonly: false, file: `/pool/${device}.raw` }) as const
+/** Machines by what is special about them, with all files below `dir` but firmware. */
+export function machines(dir: string): Readonly<Record<string, DomainSpec>> {
+  const make = (changes: Partial<DomainSpec> = {}): DomainSpec => machine(changes, dir)
+  const disk = (device: string, bus: DomainDisk['bus']) => ({ device, bus, format: 'raw', readonly: false, file: `${dir}/${device}.raw` }) as const
+  return {
+    'a PC': make(),
+    'a PC with KVM': make({ virtType: 'kvm', cpu: 'host-model', vhost: true, interfaces: [nic({ type: 'network', source: 'default', forwards: [] }), nic({ type: 'bridge', source: 'br0', mac: '52:54:00:00:00:02', forwards: [] })] }),
+    'a PC with the older chip set': make({ machineType: 'pc', cpu: 'Nehalem' }),
+    'a PC with disks on all buses': make({ disks: [...make().disks, disk('sda', 'scsi'), disk('sdb', 'sata'), disk('sdc', 'usb')] }),
+    'a PC with a disk that is left out of snapshots': make({ disks: [...make().disks, { ...disk('vdc', 'virtio'), snapshot: false }] }),
+    'a PC with a kernel that is told nothing': make({ kernel: { image: `${dir}/vmlinuz`, cmdline: '' } }),
+    'a PC with several interfaces': make({ interfaces: several }),
+    'a PC with UEFI': make({ firmware: { kind: 'efi' }, nvram: `${dir}/debian_12_amd64.nvram` }),
+    'an ARM machine with a kernel of its own': make({ ...arm, kernel: { image: `${dir}/vmlinuz`, cmdline: 'console=ttyAMA0 root=/dev/vda' } }),
+    'an ARM machine with UEFI': make({ ...arm, firmware: { kind: 'efi' }, nvram: `${dir}/debian_12_arm64.nvram` }),
+    'an ARM machine with firmware by name': make({ ...arm, firmware: { kind: 'file', loader: '/usr/share/AAVMF/AAVMF_CODE.fd', nvram: '/usr/share/AAVMF/AAVMF_VARS.fd' }, nvram: `${dir}/debian_12_arm64.nvram` }),
+    'an ARM machine with firmware and no template of its variables': make({ ...arm, firmware: { kind: 'file', loader: '/usr/share/AAVMF/AAVMF_CODE.fd', nvram: undefined } }),
+    'an ARM machine with firmware by name, whose variables libvirt keeps': make({ ...arm, firmware: { kind: 'file', loader: '/usr/share/AAVMF/AAVMF_CODE.fd', nvram: '/usr/share/AAVMF/AAVMF_VARS.fd' } }),
+    'an ARM machine with many CPUs': make({ ...arm, vcpus: 9 }),
+    'an ARM machine with several interfaces': make({ ...arm, interfaces: several }),
+    'a POWER machine': make({ ...ppc, interfaces: several }),
+    'a POWER machine with a SCSI disk': make({ ...ppc, disks: [disk('sda', 'scsi')] }),
+    'a RISC-V machine': make({ ...riscv, interfaces: several, kernel: { image: `${dir}/Image`, initrd: `${dir}/initrd`, cmdline: 'console=ttyS0' } }),
+    'a RISC-V machine with a boot loader': make({ ...riscv, firmware: { kind: 'file', loader: '/usr/lib/u-boot/qemu-riscv64/u-boot.bin', nvram: undefined } }),
+    'an IBM Z machine': make({ ...z, interfaces: several }),
+  }
+}
 
-/** Machines by what is special about them. `efi` needs firmware on the hypervisor. */
-export const MACHINES: Readonly<Record<string, DomainSpec>> = {
-  'a PC': machine(),
-  'a PC with KVM': machine({ virtType: 'kvm', cpu: 'host-model', vhost: true, interfaces: [nic({ type: 'network', source: 'default', forwards: [] }), nic({ type: 'bridge', source: 'br0', mac: '52:54:00:00:00:02', forwards: [] })] }),
-  'a PC with the older chip set': machine({ machineType: 'pc', cpu: 'Nehalem' }),
-  'a PC with disks on all buses': machine({ disks: [...machine().disks, disk('sda', 'scsi'), disk('sdb', 'sata'), disk('sdc', 'usb')] }),
-  'a PC with several interfaces': machine({ interfaces: several }),
-  'a PC with UEFI': machine({ firmware: { kind: 'efi' }, nvram: '/pool/debian_12_amd64.nvram' }),
-  'an ARM machine with a kernel of its own': machine({ ...arm, kernel: { image: '/cache/vmlinuz', cmdline: 'console=ttyAMA0 root=/dev/vda' } }),
-  'an ARM machine with UEFI': machine({ ...arm, firmware: { kind: 'efi' }, nvram: '/pool/debian_12_arm64.nvram' }),
-  'an ARM machine with firmware by name': machine({ ...arm, firmware: { kind: 'file', loader: '/usr/share/AAVMF/AAVMF_CODE.fd', nvram: '/usr/share/AAVMF/AAVMF_VARS.fd' }, nvram: '/pool/debian_12_arm64.nvram' }),
-  'an ARM machine with firmware and no template of its variables': machine({ ...arm, firmware: { kind: 'file', loader: '/usr/share/AAVMF/AAVMF_CODE.fd', nvram: undefined } }),
-  'an ARM machine with many CPUs': machine({ ...arm, vcpus: 9 }),
-  'an ARM machine with several interfaces': machine({ ...arm, interfaces: several }),
-  'a POWER machine': machine({ ...ppc, interfaces: several }),
-  'a POWER machine with a SCSI disk': machine({ ...ppc, disks: [disk('sda', 'scsi')] }),
-  'a RISC-V machine': machine({ ...riscv, interfaces: several, kernel: { image: '/cache/Image', initrd: '/cache/initrd', cmdline: 'console=ttyS0' } }),
-  'a RISC-V machine with a boot loader': machine({ ...riscv, firmware: { kind: 'file', loader: '/usr/lib/u-boot/qemu-riscv64/u-boot.bin', nvram: undefined } }),
-  'an IBM Z machine': machine({ ...z, interfaces: several }),
+/** Machines for a libvirt that knows passt; Debian 12's does not. */
+export function passt(dir: string): Readonly<Record<string, DomainSpec>> {
+  return { 'a PC with passt': machine({ userBackend: 'passt', interfaces: several }, dir) }
 }

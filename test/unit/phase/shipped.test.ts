@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { loadInventory } from '../../../src/inventory/index.ts'
+import { loadInventory, scopeFor } from '../../../src/inventory/index.ts'
 import { expandConfig, resolveDefinition } from '../../../src/machine/definitions/index.ts'
 import { packaged } from '../../../src/paths.ts'
 import { choosePhases, findProject, loadPhases, PHASES } from '../../../src/phase/index.ts'
@@ -44,9 +44,8 @@ describe('the projects that ship', () => {
 
 describe('the example of a test farm', () => {
   test('says for each machine of its matrix what that is', async () => {
-    const inventory = await loadInventory([join(EXAMPLE, 'hosts.yaml')])
-    const config = inventory.hostVars.get('localhost')?.get('config')?.value
-    const entries = expandConfig(config, () => ({ file: join(EXAMPLE, 'hosts.yaml'), line: 1 }))
+    const inventory = await loadInventory(['hosts.yaml'], { cwd: EXAMPLE })
+    const entries = expandConfig(scopeFor(inventory, 'localhost').get('config'))
     assert.deepEqual(entries.map(({ platform, target }) => `${platform}_${target}`), ['Arch-Linux_amd64', 'debian_12_amd64', 'debian_12_arm64', 'debian_12_ppc64'])
     const facts = { name: 'notebook_amd64', arch: 'x86_64', cpus: 4, memory: 16384, memory_free: 8192, distribution: 'debian', codename: 'bookworm', home: '/home/user' }
     for (const entry of entries) {

@@ -53,9 +53,9 @@ test('a hypervisor\'s own configuration stays there', async () => {
   assert.deepEqual(places(await planMatrix({ hosts: [host('debian-x86', { config: own }), host('fedora')], config: { value: { list: [{ platform: 'arch', target: 'amd64' }] } } })), { arch_amd64: 'fedora kvm', debian_12_amd64: 'debian-x86 qemu' })
 })
 
-test('a configuration that all hosts read from one place is localhost\'s', async () => {
-  const everybody = { config: { value: structuredClone(config.value) } }
-  assert.equal(places(await planMatrix({ hosts: [host('debian-foreign', everybody), host('fedora', everybody)], config }))['arch_amd64'], 'fedora kvm')
+test('a configuration that localhost and hypervisors read from one place is localhost\'s: its machines may be anywhere', async () => {
+  const shared = { config: { value: structuredClone(config.value) } }
+  assert.equal(places(await planMatrix({ hosts: [host('debian-foreign', shared), host('debian-x86', shared), host('fedora')], config }))['arch_amd64'], 'fedora kvm')
 })
 
 test('a machine that several hypervisors ask for exists once, on one of them', async () => {
@@ -80,6 +80,20 @@ test('definitions may depend on the hypervisor, and are judged on each by what t
   const resolve = resolver((_entry, facts) => ({ memory: Math.floor(facts.memory / 4), vcpus: facts.cpus }))
   const plan = await planMatrix({ hosts: [host('fedora', { resolve }), host('debian-every', { resolve })], config: { value: { list: [{ platform: 'arch', target: 'amd64' }, { platform: 'arch', target: 's390x' }] } } })
   assert.deepEqual(plan.machines.map(({ name, definition }) => [name, definition.memory, definition.vcpus]), [['arch_amd64', 7950, 16], ['arch_s390x', 8000, 8]])
+})
+
+test('a machine that would be too large on one hypervisor goes where its definition is smaller', async () => {
+  const resolve = resolver((_entry, facts) => ({ memory: facts.name === 'fedora' ? 10 ** 6 : 1024 }))
+  const [large, small] = [host('fedora', { resolve }), host('debian-x86', { resolve })]
+  for (const hosts of [[large, small], [small, large]]) {
+    assert.equal(places(await planMatrix({ hosts, config: { value: { list: [{ platform: 'arch', target: 'amd64' }] } } }))['arch_amd64'], 'debian-x86 qemu')
+  }
+})
+
+test('hypervisors with variables of their own have definitions of their own', async () => {
+  const own = (memory: number): Pick<MatrixHost, 'resolve'> => ({ resolve: resolver(() => ({ memory })) })
+  const plan = await planMatrix({ hosts: [host('debian-x86', own(10 ** 6)), host('debian-foreign', own(2048))], config: { value: { list: [{ platform: 'arch', target: 'amd64' }] } } })
+  assert.deepEqual(plan.machines.map(({ hypervisor, definition }) => [hypervisor, definition.memory]), [['debian-foreign', 2048]])
 })
 
 test('a definition is resolved once for all hypervisors whose facts it does not read', async () => {
