@@ -1,7 +1,7 @@
 import { machineVars, placementVars } from '../src/machine/index.ts'
 import { parsePhases } from '../src/phase/index.ts'
 import { block, recipe, sequence } from '../src/recipe/index.ts'
-import { placeMachines, probeHypervisor } from '../tasks/place-machines/index.ts'
+import { concludePlacement, placeMachines, probeHypervisor } from '../tasks/place-machines/index.ts'
 import { concludeMachines, createClean, createInit, getImage, look, makeMachine, phase, restoreClean, restoreInit, shutdown, startup, waitForGuest } from '../tasks/test-machine/index.ts'
 
 const place = recipe({
@@ -11,6 +11,8 @@ const place = recipe({
   lock: false,
   strategy: 'lock-step',
   addsHosts: true,
+  interactive: ({ shell_after }) => shell_after !== undefined,
+  conclude: concludePlacement,
   validate: ({ phases }) => void parsePhases(phases ?? []),
   tasks: [probeHypervisor, placeMachines],
 })
@@ -20,6 +22,7 @@ const run = recipe({
   hosts: 'farm_placed',
   vars: machineVars,
   lock: false,
+  interactive: ({ shell_after }) => shell_after !== undefined,
   validate: ({ phases, allowed_phases: allowed }) => void [phases, allowed].map((words) => parsePhases(words ?? [])),
   tasks: [
     look,

@@ -74,7 +74,7 @@ qemu-img create -q -f qcow2 -F ${format} -b ${below} -- ${overlay}`
  * @returns the documents of all snapshots as they are now.
  */
 async function makeCurrent($: Shell, virsh: Virsh, uuid: string, snapshot: Snapshot, overlays: ReadonlyMap<string, string>, snapshots: readonly Snapshot[]): Promise<Element[]> {
-  const frozen = frozenBy(snapshots.filter((other) => other !== snapshot))
+  const frozen = frozenBy(snapshots.filter((other) => other.name !== snapshot.name))
   const kept = [...overlaysOf(snapshot).values()].some((file) => frozen.has(posix.normalize(file)))
   if (kept) {
     await virsh.apply($, [['snapshot-current', uuid, '--snapshotname', snapshot.name]])
@@ -82,7 +82,7 @@ async function makeCurrent($: Shell, virsh: Virsh, uuid: string, snapshot: Snaps
   }
   const document = withOverlays(snapshot.document, overlays)
   await virsh.apply($, [['snapshot-create', uuid, '/dev/stdin', '--redefine', '--current']], formatXml(document))
-  return snapshots.map((other) => (other === snapshot ? document : other.document))
+  return snapshots.map((other) => (other.name === snapshot.name ? document : other.document))
 }
 
 /** All files that snapshots have frozen. */

@@ -66,7 +66,7 @@ export function internalObstacle(document: Element, version: string): string | u
   const other = parts.find(({ taken, format }) => taken && format !== 'qcow2')
   if (other !== undefined) return `disk ${other.device} is ${other.format}, and only qcow2 holds snapshots`
   const leftOut = parts.find((part) => part.leftOut)
-  if (leftOut !== undefined) return `disk ${leftOut.device} can be written to and is left out of snapshots, and libvirt then takes none with memory`
+  if (leftOut !== undefined) return `disk ${leftOut.device} can be written to and is left out of snapshots, and internal ones take all such disks or none`
   const flash = find(document, 'os', 'loader')?.attributes['type'] === 'pflash' || find(document, 'os', 'nvram') !== undefined || find(document, 'os')?.attributes['firmware'] === 'efi'
   if (!flash) return parts.some(({ taken }) => taken) ? undefined : 'it has no disk that can be written to'
   if (!atLeast(version, INTERNAL_WITH_FLASH)) return `its firmware is flash memory (UEFI), and libvirt ${version} cannot keep that in snapshots; ${INTERNAL_WITH_FLASH} can`

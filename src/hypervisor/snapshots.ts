@@ -6,7 +6,7 @@
  * for how libvirt before 9.9 goes back to an external one, and snapshots-overlays.ts for whose a file is.
  */
 import { posix } from 'node:path'
-import { InputError } from '../errors.ts'
+import { InputError, TaskError } from '../errors.ts'
 import type { Change } from '../events.ts'
 import type { Shell } from '../host/index.ts'
 import { backingChain } from './domain-files.ts'
@@ -101,18 +101,31 @@ export class Snapshots {
       await this.#change(doing, { summary: `${doing} (internal)` }, ($) => this.#virsh.apply($, [['managedsave-remove', domain.uuid], revert('--force', ...(running ? ['--running'] : []))]))
       return { running, how: 'internal' }
     }
-    if (revertsExternal(await this.#libvirt())) {
-      await this.#change(doing, { summary: `${doing} (external)` }, async ($) => {
-        await stop($, this.#virsh, domain.uuid)
-        await this.#virsh.apply($, [revert()])
-        // A snapshot that holds memory of others' making starts the machine.
-        await removeOrphans($, this.#virsh, domain, (await this.list(domain)).map(({ document }) => document))
-      })
-      return { running: snapshot.state === 'running', how: 'native' }
+    const native = revertsExternal(await this.#libvirt())
+    const memory = find(snapshot.document, 'memory')?.attributes['snapshot'] === 'external'
+    // Whose memory is in a file of its own only libvirt can bring back, so there is nothing to fall back on.
+    const plan = native && memory ? undefined : await planExternal(this.#virsh, snapshot, domain.name)
+    let how: Restored['how'] = native ? 'native' : 'by hand'
+    await this.#change(doing, { summary: `${doing} (external)` }, async ($) => {
+      if (native && await this.#revert($, domain, revert(...(memory && snapshot.state === 'running' ? ['--running'] : [])), plan === undefined)) return
+      if (plan === undefined) return
+      how = 'by hand'
+      await restoreByHand($, this.#virsh, domain, plan, await this.list(domain))
+    })
+    return { running: how === 'native' && memory && snapshot.state === 'running', how }
+  }
+
+  /** Lets libvirt go back to an external snapshot. Resolves with whether it could; one that was rewritten by hand it may not understand. */
+  async #revert($: Shell, domain: Machine, command: readonly string[], must: boolean): Promise<boolean> {
+    await stop($, this.#virsh, domain.uuid)
+    try {
+      await this.#virsh.apply($, [command])
+    } catch (error) {
+      if (must || !(error instanceof TaskError) || !/not supported|unsupported/.test([error.message, ...error.details].join())) throw error
+      return false
     }
-    const plan = await planExternal(this.#virsh, snapshot, domain.name)
-    await this.#change(doing, { summary: `${doing} (external)` }, ($) => restoreByHand($, this.#virsh, domain, plan, snapshots))
-    return { running: false, how: 'by hand' }
+    await removeOrphans($, this.#virsh, domain, (await this.list(domain)).map(({ document }) => document))
+    return true
   }
 
   /**

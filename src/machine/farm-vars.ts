@@ -8,6 +8,9 @@ import { hostDirectory, objectName } from './vars.ts'
 const words = z.union([z.array(z.string()), z.string()]).transform((value) => (typeof value === 'string' ? value.split(',').map((word) => word.trim()).filter((word) => word !== '') : value))
 const text = z.union([z.string(), z.number()]).transform(String)
 
+/** Phases after which one may want to look around. */
+const SHELL_PHASES = ['dependencies', 'init', 'main'] as const
+
 const where = {
   farm_name: objectName.default('test-farm').describe('Name of the farm: its machines belong to it, and its directories are named after it'),
   libvirt_uri: z.string().optional().describe('Which libvirt: qemu:///system or qemu:///session; ansible_libvirt_uri is read where this is left out'),
@@ -22,6 +25,7 @@ const where = {
 export const placementVars = z.object({
   ...where,
   phases: words.optional().describe('What may be done to the machines, for this run: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown'),
+  shell_after: z.enum(SHELL_PHASES).optional().describe('Open a shell in every machine after this phase'),
   only: words.optional().describe('Only these machines: platform/target, with * for any, e.g. debian_12/amd64,*/arm64'),
   allow_unplaced: z.boolean().default(false).describe('Run the other machines when some fit on no hypervisor'),
   definitions_dir: z.string().optional().describe('Directory on the controller with targets/ and platforms/, looked at before those of the project'),
@@ -49,7 +53,7 @@ export const machineVars = z.object({
   wait_until_port_reachable: z.boolean().default(false).describe('Wait only until the SSH server answers'),
   connection_timeout: z.number().int().min(1).optional().meta({ unit: 'seconds' }).describe('How long to wait for the guest; by architecture and virtualisation when left out'),
   keep_on_fail: z.boolean().default(false).describe('Leave a machine running when one of its phases has failed'),
-  shell_after: z.enum(['dependencies', 'init', 'main']).optional().describe('Open a shell in the machine after this phase'),
+  shell_after: z.enum(SHELL_PHASES).optional().describe('Open a shell in the machine after this phase'),
   recreate: z.boolean().default(false).describe('Make machines anew that exist already'),
 })
 

@@ -25,7 +25,7 @@ export async function loadScript(phase: PhaseName, file: string): Promise<Loaded
   if (shebang !== undefined && !shebang.startsWith('/')) throw new InputError('phase-script', `the first line of ${file} names no interpreter by its absolute path`, { location: at(1), hint: 'write #!/bin/sh' })
   const interpreter = wordsOf(shebang ?? '/bin/sh')
   const { become, timeout } = wishesOf(text, file)
-  return { phase, file, files: [file], parts: [{ title: basename(file), become, timeout, ignoreErrors: false, run: (hands) => runScript(hands, { file, text, interpreter }) }] }
+  return { phase, file, files: [file], parts: [{ title: phase, become, timeout, ignoreErrors: false, run: (hands) => runScript(hands, { file, text, interpreter }) }] }
 }
 
 /** As Linux has it: the interpreter, and all that follows as one argument. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CapacityError, InputError } from '../../src/errors.ts'
 import { libvirtUri } from '../../src/hypervisor/index.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
-import { entryName, farmDirs, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { entryName, farmDirs, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
 import { isMap } from '../../src/vars/index.ts'
 import { farmState, type Placed } from '../shared/farm-state.ts'
@@ -13,6 +13,7 @@ import { VIA } from '../test-machine/place.ts'
 export const placeMachines = task<PlacementVars>('place the machines', { runOnce: true, delegateTo: 'localhost' }, async (context) => {
   const { vars, variables } = context
   const state = farmState(context)
+  const chosen = onlyThese(vars.only)
   // One for all: definitions are resolved anew only where hypervisors differ in what they read.
   const resolveEntry = (entry: MatrixEntry, facts: DefinitionFacts): Promise<MachineDefinition> => resolve(context, entry, facts)
   const hosts = [...state.probed].map(([name, { survey, ask }]): MatrixHost => {
@@ -20,7 +21,7 @@ export const placeMachines = task<PlacementVars>('place the machines', { runOnce
     return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: resolveEntry }
   })
   const localhost = variables.of('localhost')
-  const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: onlyThese(vars.only), memoryReserve: vars.memory_reserve })
+  const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: (entry) => chosen(entry) && context.withinLimit(entryName(entry), groupsOf(entry)), memoryReserve: vars.memory_reserve })
   for (const note of plan.notes) context.note('warning', note)
   if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, state.probed.size)
   state.unplaced = plan.unplaced
@@ -48,8 +49,12 @@ async function resolve(context: TaskContext<PlacementVars>, entry: MatrixEntry, 
 }
 
 /** Makes the machine a host of the run's inventory, in the groups that its variables may stand in. */
-function enter(context: TaskContext<PlacementVars>, name: string, { platform, target }: MatrixEntry, variables: Readonly<Record<string, unknown>>, groups: readonly string[] = []): void {
-  context.addHost(name, { groups: ['vms', target, platform, ...groups], precedence: ['vms', target, platform, `${platform}_${target}`, `VM ${platform}_${target}`], variables })
+function enter(context: TaskContext<PlacementVars>, name: string, entry: MatrixEntry, variables: Readonly<Record<string, unknown>>, groups: readonly string[] = []): void {
+  context.addHost(name, { groups: [...groupsOf(entry), ...groups], precedence: machinePrecedence(entry), variables })
+}
+
+function groupsOf({ platform, target }: MatrixEntry): string[] {
+  return ['vms', target, platform]
 }
 
 async function admit(context: TaskContext<PlacementVars>, machine: PlacedMachine): Promise<void> {
@@ -59,7 +64,7 @@ async function admit(context: TaskContext<PlacementVars>, machine: PlacedMachine
   const { definition, hypervisor, virtType, reason, name } = machine
   const { capabilities } = survey
   const dirs: FarmDirs = farmDirs({ ...vars, ...hypervisorVars(context, hypervisor) }, capabilities.home)
-  const image: PipelineSpec = { kind: 'pipeline', steps: definition.image, arch: definition.arch, workingDir: dirs.working, stepDirs: projectDirs(context).map((dir) => join(dir, 'steps')) }
+  const image: PipelineSpec = { kind: 'pipeline', steps: definition.image, arch: definition.arch, workingDir: dirs.working, stepDirs: projectDirs(context).map((dir) => join(dir, 'steps')), importModule: importFile }
   await checkSteps(image.steps, image.stepDirs, importFile)
   const room = { memory: Math.max(0, capabilities.memory - vars.memory_reserve), machines: vars.machines_at_once ?? capabilities.cpus }
   const placed: Placed = { hypervisor, virtType, reason, definition, image, dirs, room, capabilities }

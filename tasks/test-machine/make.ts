@@ -2,7 +2,7 @@
 import { TaskError } from '../../src/errors.ts'
 import { lockScope, type Domain } from '../../src/hypervisor/index.ts'
 import { ensureImage } from '../../src/image/index.ts'
-import { allocateAddresses, definitionHash, existingKey, loginKey, machineUuid, ownIdentityFile, renderDomainSpec, sshPlace, type AddressedInterface, type MachineVars } from '../../src/machine/index.ts'
+import { allocateAddresses, defaultCpu, definitionHash, existingKey, loginKey, machineUuid, ownIdentityFile, renderDomainSpec, sshPlace, type AddressedInterface, type MachineVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
 import { removeFarmMachines } from '../remove-machines/index.ts'
 import { lifeOf, machineState, type Life, type MachineState } from '../shared/farm-state.ts'
@@ -71,7 +71,7 @@ async function define(context: TaskContext<MachineVars>, state: MachineState): P
     arch: definition.arch,
     emulator: definition.emulator,
     machineType: definition.machineType,
-    cpu: definition.cpu[virtType],
+    cpu: definition.cpu[virtType] ?? (virtType === 'kvm' && placed.capabilities.arch !== definition.arch ? undefined : defaultCpu(definition.arch, virtType)),
     vcpus: definition.vcpus,
     memory: definition.memory,
     firmware: definition.firmware,

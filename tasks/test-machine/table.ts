@@ -26,7 +26,7 @@ export async function concludeMachines(conclusion: Conclusion<MachineVars>): Pro
     machine.leave?.()
     await machine.lock?.release().catch(() => undefined)
   }
-  const results = [...conclusion.hosts.map((host) => resultOf(host, state, conclusion)), ...unplaced(state)]
+  const results = [...conclusion.hosts.map((host) => resultOf(host, state, conclusion)), ...unplacedResults(state)]
   const failed = conclusion.hosts.filter(({ failed: bad, vars }) => bad && vars?.keep_on_fail)
   const kept = failed.map(({ name }) => `kept running: ${conclusion.again(`ssh ${name}`)}`)
   conclusion.result([...table(results, conclusion.check), ...kept], { machines: results })
@@ -50,7 +50,8 @@ function resultOf(host: ConcludedHost<MachineVars>, state: FarmState, { halted }
   }
 }
 
-function unplaced(state: FarmState): MachineResult[] {
+/** The machines that fit nowhere. */
+export function unplacedResults(state: FarmState): MachineResult[] {
   return state.unplaced.map(({ machine, entry: { platform, target } }) => ({ machine, platform, target, hypervisor: undefined, virtType: undefined, result: 'unplaced', step: undefined, message: 'it fits on no hypervisor', seconds: 0, from: undefined }))
 }
 

@@ -102,6 +102,10 @@ describe('snapshots of machines', () => {
     assert.deepEqual(await hypervisor.snapshots.restore(await machine('boreas'), 'cold'), { running: false, how: 'internal' })
     assert.equal((await machine('boreas')).state, 'shut off')
     assert.equal(await read('boreas', 'vda'), 3)
+    // Memory that was saved belongs to the disks as they were: it must not come back with those of then.
+    await host.must('virsh -q start boreas && virsh -q managedsave boreas')
+    await hypervisor.snapshots.restore(await machine('boreas'), 'cold')
+    assert.match(await host.must('virsh -q dominfo boreas'), /Managed save:\s+no/)
     await assert.rejects(hypervisor.snapshots.restore(await machine('boreas'), 'nothing'), { code: 'no-snapshot', hint: 'it has cold' })
     await assert.rejects(hypervisor.snapshots.kindFor(await machine('boreas'), 'external'), { code: 'snapshot-kind', message: /its snapshot cold is internal/ })
   })

@@ -122,6 +122,14 @@ export async function planMatrix({ hosts, config, only = () => true, options = {
   }
 }
 
+/**
+ * The groups and hosts of an inventory whose variables a machine has, the stronger the later: below its own and above all other groups'.
+ * `VM <platform>_<target>` is what ansible_farm calls the machine.
+ */
+export function machinePrecedence({ platform, target }: MatrixEntry): string[] {
+  return ['vms', target, platform, `${platform}_${target}`, `VM ${platform}_${target}`]
+}
+
 /** The name that a machine has unless its definition files say otherwise. */
 export function entryName({ platform, target, overrides }: MatrixEntry): string {
   return typeof overrides['name'] === 'string' ? overrides['name'] : `${platform}_${target}`

@@ -8,7 +8,7 @@ import { checkVars, isMap, type Layer, type Scope } from '../../vars/index.ts'
 import { resolveDefinition, type ImportModule } from '../definitions/index.ts'
 import { farmDirs, placementVars, type PlacementVars } from '../farm-vars.ts'
 import { hostAccess } from '../status.ts'
-import { planMatrix, entryName, type ConfigSource, type MatrixHost, type MatrixPlan } from './matrix.ts'
+import { machinePrecedence, planMatrix, entryName, type ConfigSource, type MatrixHost, type MatrixPlan } from './matrix.ts'
 import { onlyThese } from './only.ts'
 import type { ResolveEntry } from './resolver.ts'
 import { askOf, surveyHypervisor } from './survey.ts'
@@ -80,7 +80,7 @@ function resolverFor(inventory: Inventory, { definitions_dir }: PlacementVars, {
   return (entry, facts) => {
     const { platform, target } = entry
     const name = entryName(entry)
-    inventory.addHost(name, { groups: ['vms', target, platform] })
+    inventory.addHost(name, { groups: ['vms', target, platform], precedence: machinePrecedence(entry) })
     const variables = scopeOf(name)
     const override = variables.has('vm') ? variables.get('vm') : undefined
     const overrideLocation = variables.origin('vm')

@@ -141,7 +141,8 @@ export function trace(run: Run, machine: string): string {
   return lines.at(-1)?.line.slice(7).trim() ?? ''
 }
 
-/** The phases that ran in a machine in this run, in order. */
+/** The phases that ran in a machine in this run, in order; one that failed ends in an exclamation mark. */
 export function phases(run: Run, machine: string): string[] {
-  return eventsOf(run, 'task-end').filter(({ host, task, outcome }) => host === machine && ['dependencies', 'init', 'main', 'terminate'].includes(task) && outcome !== 'skipped').map(({ task, outcome }) => (outcome === 'failed' ? `${task}!` : task))
+  const ends = eventsOf(run, 'task-end').filter(({ host, task, outcome }) => host === machine && /^(dependencies|init|main|terminate)(:|$)/.test(task) && outcome !== 'skipped')
+  return [...new Set(ends.map(({ task, outcome }) => `${task.split(':')[0]}${outcome === 'failed' ? '!' : ''}`))]
 }

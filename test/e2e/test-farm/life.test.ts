@@ -90,7 +90,7 @@ describe('the life of a machine over several runs', () => {
     it('fails a second run of the same machine at once and says who is at work', async () => {
       field.phase('main', 'while [ ! -e /root/go ]; do sleep 0.2; done')
       const first = field.start()
-      await first.until((event) => event.type === 'task-start' && event.task === 'main')
+      await first.reached((event) => event.type === 'task-start' && event.task === 'main')
       const second = await field.test()
       assertExit(second, 75)
       assert.match(failures(second).map(({ message }) => message).join('\n'), /another farm is at work on machine bookworm_amd64/)

@@ -21,7 +21,7 @@ const CLEAN = `<domainsnapshot><name>clean</name><description>{"farm":1,"inputs"
 const INSIDE = CLEAN.replace('<name>clean', '<name>inside').replace("snapshot='external' type='file'", "snapshot='internal'").replace('disk-snapshot', 'running')
 
 /** A libvirt of that version with these snapshots; `done` tells what was changed through it. */
-function libvirt(version: string, documents: readonly string[], state = 'running'): { readonly snapshots: Snapshots; readonly done: string[]; check: boolean } {
+function libvirt(version: string, documents: readonly string[], refuses?: string): { readonly snapshots: Snapshots; readonly done: string[]; check: boolean } {
   const done: string[] = []
   const self = { check: false }
   const empty = { exitCode: 0, stdout: '', stderr: '' }
@@ -29,7 +29,7 @@ function libvirt(version: string, documents: readonly string[], state = 'running
   const answer = ([verb, , , name]: readonly string[]): string | undefined => {
     if (verb === 'snapshot-list') return documents.map((text) => find(parseXml(text), 'name')?.text).join('\n')
     if (verb === 'snapshot-dumpxml') return documents.find((text) => find(parseXml(text), 'name')?.text === name)
-    return verb === 'domstate' ? state : undefined
+    return verb === 'domstate' ? 'running' : undefined
   }
   const host = {
     name: 'anemoi',
@@ -44,7 +44,12 @@ function libvirt(version: string, documents: readonly string[], state = 'running
     host,
     version: () => Promise.resolve({ version }),
     ask: (questions: readonly (readonly string[])[]) => Promise.resolve(questions.map(answer)),
-    apply: (_$: Shell, commands: readonly (readonly string[])[]) => { for (const words of commands) done.push(words.filter((word) => word !== UUID).join(' ')); return Promise.resolve() },
+    apply: async (_$: Shell, commands: readonly (readonly string[])[]) => {
+      for (const words of commands) {
+        if (refuses !== undefined && words[0] === 'snapshot-revert') throw new TaskError('libvirt-refused', `virsh snapshot-revert: ${refuses}`)
+        done.push(words.filter((word) => word !== UUID).join(' '))
+      }
+    },
   } as unknown as Virsh
   return Object.assign(self, { snapshots: new Snapshots(virsh), done })
 }
@@ -53,6 +58,22 @@ test('libvirt that goes back to external snapshots by itself is let do so, after
   const { snapshots, done } = libvirt('9.9.0', [CLEAN])
   assert.deepEqual(await snapshots.restore(domain, 'clean'), { running: false, how: 'native' })
   assert.deepEqual(done, ['destroy', 'managedsave-remove', 'snapshot-revert --snapshotname clean'])
+})
+
+test('an external snapshot that newer libvirt does not understand is restored by hand; other trouble is an error', async () => {
+  const { snapshots, done } = libvirt('10.0.0', [CLEAN], 'Operation not supported: revert to external snapshot')
+  assert.deepEqual(await snapshots.restore(domain, 'clean'), { running: false, how: 'by hand' })
+  assert.deepEqual(done, ['destroy', 'managedsave-remove', 'destroy', 'managedsave-remove', 'define /dev/stdin', 'snapshot-create /dev/stdin --redefine --current'])
+  await assert.rejects(libvirt('10.0.0', [CLEAN], 'No space left on device').snapshots.restore(domain, 'clean'), { code: 'snapshot-failed', exitCode: 69 })
+})
+
+test('memory in a file of its own comes back only by libvirt itself', async () => {
+  const whole = CLEAN.replace("<memory snapshot='no'/>", "<memory snapshot='external' file='/p/boreas.ram'/>").replace('disk-snapshot', 'running')
+  const newer = libvirt('9.9.0', [whole])
+  assert.deepEqual(await newer.snapshots.restore(domain, 'clean'), { running: true, how: 'native' })
+  const older = libvirt('9.0.0', [whole])
+  await assert.rejects(older.snapshots.restore(domain, 'clean'), { code: 'snapshot-broken', message: /only from version 9\.9 on/ })
+  assert.deepEqual(older.done, [])
 })
 
 test('in check mode nothing is done, and the answer is what would be', async () => {
