@@ -29,6 +29,7 @@ const PACKAGES = {
   curl: 'curl',
   wget: 'wget',
   sudo: 'sudo',
+  doas: 'doas',
   tmux: 'tmux',
   flock: 'util-linux',
   nft: 'nftables',
@@ -45,7 +46,15 @@ const PACKAGES = {
 /** Installs the packages of missing programs when that is possible without a question; else names them and ends. */
 export function needTools() {
   const missing = Object.keys(PACKAGES).filter((program) => !isThere(program))
-  if (missing.length === 0) return
+  if (missing.length > 0) install(missing)
+  // Without an init system nobody tells the kernel after a start how programs of other architectures are run.
+  if (!existsSync(FOREIGN) && spawnSync('update-binfmts', ['--enable'], { stdio: ['ignore', 2, 2] }).status !== 0) stop('programs of other architectures cannot be run here', 'sudo update-binfmts --enable')
+}
+
+/** What says that arm64's programs can be run. */
+const FOREIGN = '/proc/sys/fs/binfmt_misc/qemu-aarch64'
+
+function install(missing) {
   const packages = [...new Set(missing.map((program) => PACKAGES[program]))]
   const command = `apt-get install -y ${packages.join(' ')}`
   const become = process.getuid?.() === 0 ? [] : isThere('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined
