@@ -85,7 +85,7 @@ ask() { LC_ALL=C virsh -q -c ${virsh.uri} "$@" 2>/dev/null; }
 state() { ask domstate ${uuid} | head -n 1; }
 off() { case $(state) in 'shut off' | crashed) return 0 ;; esac; return 1; }
 if off; then echo 'off already'; exit 0; fi
-if [ "$(state)" = paused ]; then ask resume ${uuid} >&2 || :; fi
+if [ "$(state)" = paused ]; then ask resume ${uuid} >/dev/null || :; fi
 # The clock tells whole seconds: up to the end of the last one.
 end=$(( $(date +%s) + ${String(Math.ceil(seconds))} )); how=acpi; turn=0
 while [ ${String(Math.ceil(seconds))} -gt 0 ] && [ "$(date +%s)" -le $end ]; do
@@ -98,7 +98,7 @@ while [ ${String(Math.ceil(seconds))} -gt 0 ] && [ "$(date +%s)" -le $end ]; do
   turn=$(( turn + 1 ))
   # One event of several may be that it begins to go off.
   if off; then echo $how; exit 0; fi
-  ask event --domain ${uuid} --event lifecycle --timeout ${String(LOOK_EVERY)} >&2 || :
+  ask event --domain ${uuid} --event lifecycle --timeout ${String(LOOK_EVERY)} >/dev/null || :
   if off; then echo $how; exit 0; fi
 done
 if off; then echo $how; else echo running; fi`

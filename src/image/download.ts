@@ -42,7 +42,7 @@ export async function download(host: Host, $: Shell, spec: DownloadSpec, key: st
 
 /** Makes the downloaded file the disk: as it is when qcow2, converted when raw. Resolves with its virtual size. */
 async function adopt(host: Host, $: Shell, file: string, disk: string, name: string, watch: Watch): Promise<number> {
-  const hex = (await $`od -An -v -t x1 -N ${HEADER_BYTES} ${file}`).stdout.replace(/\s+/g, '')
+  const hex = (await host.query`od -An -v -t x1 -N ${HEADER_BYTES} ${file}`).stdout.replace(/\s+/g, '')
   const kind = imageFormat(Buffer.from(hex, 'hex'), name)
   if (kind.format === 'raw') {
     const size = await sizeOf(host, file)
@@ -52,7 +52,7 @@ async function adopt(host: Host, $: Shell, file: string, disk: string, name: str
   }
   await $`mv ${file} ${disk}`
   // The header was harmless; now let the expert see whether the rest is in order.
-  const info = await $({ nothrow: true })`qemu-img info -f qcow2 --output=json ${disk}`
+  const info = await $({ nothrow: true })`qemu-img info -f qcow2 -- ${disk} >/dev/null`
   if (info.exitCode !== 0) throw new TaskError('image-format', `qemu-img cannot read ${name}`, { host: host.name, details: info.stderr.trim().split('\n') })
   return kind.virtualSize
 }
