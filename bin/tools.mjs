@@ -14,6 +14,7 @@ const PACKAGES = {
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-system-aarch64': 'qemu-system-arm',
   '/usr/share/AAVMF/AAVMF_CODE.fd': 'qemu-efi-aarch64',
+  '/usr/share/OVMF/OVMF_CODE_4M.fd': 'ovmf',
   'qemu-aarch64-static': 'qemu-user-static',
   'update-binfmts': 'binfmt-support',
   'qemu-img': 'qemu-utils',

@@ -2,7 +2,7 @@ import { machineVars, placementVars } from '../src/machine/index.ts'
 import { parsePhases } from '../src/phase/index.ts'
 import { block, recipe, sequence } from '../src/recipe/index.ts'
 import { concludePlacement, placeMachines, probeHypervisor } from '../tasks/place-machines/index.ts'
-import { concludeMachines, createClean, createInit, getImage, look, makeMachine, phase, restoreClean, restoreInit, shutdown, startup, waitForGuest } from '../tasks/test-machine/index.ts'
+import { concludeMachines, createClean, createInit, getImage, leave, look, makeMachine, phase, restoreClean, restoreInit, shutdown, startup, waitForGuest } from '../tasks/test-machine/index.ts'
 
 const place = recipe({
   description: 'Decide which machine runs on which hypervisor',
@@ -25,19 +25,24 @@ const run = recipe({
   interactive: ({ shell_after }) => shell_after !== undefined,
   validate: ({ phases, allowed_phases: allowed }) => void [phases, allowed].map((words) => parsePhases(words ?? [])),
   tasks: [
-    look,
-    getImage,
-    makeMachine,
-    block('life', {
+    block('machine', {
       tasks: [
-        startup,
-        waitForGuest,
-        block('phases', {
-          tasks: [restoreInit, restoreClean, createClean, phase('dependencies'), phase('init'), createInit, phase('main')],
-          always: [phase('terminate')],
+        look,
+        getImage,
+        makeMachine,
+        block('life', {
+          tasks: [
+            startup,
+            waitForGuest,
+            block('phases', {
+              tasks: [restoreInit, restoreClean, createClean, phase('dependencies'), phase('init'), createInit, phase('main')],
+              always: [phase('terminate')],
+            }),
+          ],
+          always: [shutdown],
         }),
       ],
-      always: [shutdown],
+      always: [leave],
     }),
   ],
   conclude: concludeMachines,

@@ -18,6 +18,13 @@ export interface Binding {
   readonly signal?: AbortSignal | undefined
 }
 
+const bindings = new WeakMap<Host, Binding>()
+
+/** What a host was bound with, for what several tasks share: it is as whom each works and what interrupts it that tells them apart. */
+export function bindingOf(host: Host): Binding {
+  return bindings.get(host) ?? { recorder: { check: host.check, changed: () => undefined, output: () => undefined } }
+}
+
 /** Binds a connection to a task. Many hosts can be bound to one connection. */
 export function bindHost(connection: Connection, { name = connection.spec.name, become, recorder, signal }: Binding): Host {
   const engine = { host: name, signal, spawn: (script: string) => spawnAs(connection, become, script) }
@@ -36,6 +43,7 @@ export function bindHost(connection: Connection, { name = connection.spec.name, 
     connection,
     check,
     query,
+    lasting: createShell({ ...engine, signal: undefined, keep: KEEP.query }),
     queryInto: (sink) => createShell({ ...engine, keep: 0, spawn: (script) => diverted(engine.spawn(script), sink) }),
     $: createShell({ ...engine, keep: KEEP.change, starting, line }),
     async change(change, run) {
@@ -55,5 +63,6 @@ export function bindHost(connection: Connection, { name = connection.spec.name, 
       return true
     },
   }
+  bindings.set(host, { name, become, recorder, signal })
   return host
 }

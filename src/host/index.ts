@@ -2,7 +2,8 @@
  * One reachable machine. Start reading at types.ts; then connect.ts (how a host is reached), shell.ts (how a command runs),
  * privilege.ts (as whom) and bind.ts (what a task gets).
  */
-export { bindHost, type Binding } from './bind.ts'
+export { onAbort } from './abort.ts'
+export { bindHost, bindingOf, type Binding } from './bind.ts'
 export { connect } from './connect.ts'
 export { factsOf, type Facts } from './facts.ts'
 export { byteSink, parseStat, readEntry, STAT_FORMAT, temporaryName, writeState, type Entry, type Stat, type WriteOptions } from './files.ts'

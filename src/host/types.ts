@@ -83,6 +83,8 @@ export interface Host {
   readonly $: Shell
   /** Only looks: always runs, also in check mode, and never counts as a change. */
   readonly query: Shell
+  /** As `query`, for what outlasts the task that starts it: neither its end nor an interruption ends the command. End its input to end it. */
+  readonly lasting: Shell
   /** As `query`, but standard output goes to `sink`, at the sink's pace, and is not kept: for what is large. The caller ends the sink. */
   queryInto(sink: Writable): Shell
   /**

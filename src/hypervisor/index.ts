@@ -21,7 +21,7 @@ export { powerOff, type PoweredOff, type PowerOffOptions } from './power.ts'
 export { chooseVirtType, emulatorOf, kvmObstacle, type HypervisorFacts, type VirtType } from './probe.ts'
 
 export { Snapshots, type CreateOptions, type Restored } from './snapshots.ts'
-export type { KindChoice, WantedKind } from './snapshots-kind.ts'
+export type { KindChoice, SnapshotBase, WantedKind } from './snapshots-kind.ts'
 export { subtree, type Snapshot, type SnapshotKind } from './snapshots-record.ts'
 export { isSession, libvirtUri } from './uri.ts'
 export { find, findAll, parseXml } from './xml.ts'

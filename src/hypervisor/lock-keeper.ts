@@ -6,8 +6,8 @@
  * network goes away, its locks go with it.
  */
 import { PassThrough } from 'node:stream'
-import { TaskError } from '../errors.ts'
-import type { Connection, Host } from '../host/index.ts'
+import { InterruptedError, TaskError } from '../errors.ts'
+import { bindingOf, onAbort, type Connection, type Host } from '../host/index.ts'
 
 /** What is asked for. */
 export interface LockRequest {
@@ -19,6 +19,8 @@ export interface LockRequest {
   readonly wait: number
   /** Does without a lock on hosts that have no flock. */
   readonly optional?: boolean
+  /** Ends the waiting; a lock that is held stays. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A lock, or who has it in its place. */
@@ -27,36 +29,42 @@ export type Answer = { readonly held: true; readonly release: () => Promise<void
 /** What the process answers to a request. */
 type Said = { readonly held: true } | { readonly held: false; readonly holder: string }
 
-/** Requests come as lines: verb, number, seconds, file, holder. Answers are lines: held N, busy N TEXT, bad N TEXT, free N, error TEXT. */
+/**
+ * Requests come as lines: lock, number, seconds, file, holder; or free (give it back, or do not wait for it any more) and number; or gone
+ * (its answer was no) and number. Answers are lines: held N, busy N TEXT, bad N TEXT, free N, error TEXT.
+ */
 const SCRIPT = `
-command -v flock >/dev/null || { echo 'error flock (util-linux) is not installed'; exit 0; }
+say() { printf '%s\\n' "$*"; }
+command -v flock >/dev/null || { say 'error flock (util-linux) is not installed'; exit 0; }
+[ -e /proc/self/fd ] || { say 'error there is no /proc'; exit 0; }
 pipe=$(mktemp -u /tmp/.farm-locks.XXXXXXXX)
-mkfifo -m 600 "$pipe" && exec 8<>"$pipe" && rm -f "$pipe" || { echo 'error no pipe can be made'; exit 0; }
-keeper=$$
+mkfifo -m 600 "$pipe" && exec 8<>"$pipe" 7<"$pipe" && rm -f "$pipe" || { say 'error no pipe can be made'; exit 0; }
 take() {
-  exec 3</proc/$keeper/fd/8 8>&-
-  mine=
-  trap '[ -z "$mine" ] || rm -f "$3"; echo "free $1"; exit 0' TERM
-  until=$(( $(date +%s) + $2 )); tries=0
+  id=$1 patience=$2 path=$3 name=$4 mine= said=
+  exec 8>&-
+  # Whatever ends it, it has answered, and its file goes.
+  trap '[ -n "$said" ] || say "bad $id $path cannot be locked"; [ -z "$mine" ] || rm -f "$path"' EXIT
+  trap 'said=1; exit 0' TERM
+  until=$(( $(date +%s) + patience )); tries=0
   while :; do
-    # A redirection that fails would end the shell without a word.
-    true 2>/dev/null >>"$3" || { echo "bad $1 $3 cannot be written"; exit 0; }
-    exec 9>>"$3"
-    if ! flock -n 9; then
-      text=$(cat "$3" 2>/dev/null || :)
+    true 2>/dev/null >>"$path" || { said=1; say "bad $id $path cannot be written"; exit 0; }
+    exec 9>>"$path"
+    code=0; flock -n 9 || code=$?
+    [ $code -le 1 ] || exit 0
+    if [ $code = 1 ]; then
+      text=; read -r text 2>/dev/null <"$path" || :
       # Whoever has just taken it writes its name next; whoever gives it back has removed the file.
       if [ -z "$text" ] && [ "$tries" -lt 40 ]; then tries=$((tries + 1)); sleep 0.05; continue; fi
       [ "$(date +%s)" -lt "$until" ] && { sleep 0.2; continue; }
-      echo "busy $1 $text"; exit 0
+      said=1; say "busy $id $text"; exit 0
     fi
     # The file is removed by its holder; whoever locked one that is no longer the one at the path tries again.
-    [ "$3" -ef /proc/self/fd/9 ] && break
+    [ "$path" -ef /proc/self/fd/9 ] && break
   done
   mine=1
-  printf '%s\\n' "$4" >"$3"
-  echo "held $1"
-  read -r nothing <&3 || :
-  rm -f "$3"
+  printf '%s\\n' "$name" >"$path" || exit 0
+  said=1; say "held $id"
+  read -r nothing <&7 || :
 }
 children=
 while read -r verb && read -r number; do
@@ -66,16 +74,23 @@ while read -r verb && read -r number; do
       @*) file=/run/farm\${file#@}.lock; [ -w /run ] || file=\${XDG_RUNTIME_DIR:-/tmp}/farm-$(id -u)\${file#/run/farm} ;;
     esac
     take "$number" "$wait" "$file" "$holder" &
-    eval "child$number=$!"; children="$children $!"
-  else
-    eval "kill \\$child$number" 2>/dev/null || echo "free $number"
+    eval "child$number=$!"; children="$children $number"
+    continue
   fi
+  # Forgotten once it has ended: its number may be another process's later.
+  others=
+  for each in $children; do [ "$each" = "$number" ] || others="$others $each"; done
+  children=$others
+  eval "pid=\\$child$number"
+  [ "$verb" = gone ] || kill "$pid" 2>/dev/null || :
+  wait "$pid" 2>/dev/null || :
+  [ "$verb" = gone ] || say "free $number"
 done
-[ -z "$children" ] || kill $children 2>/dev/null || :
+for each in $children; do eval "kill \\$child$each" 2>/dev/null || :; done
 wait
 `
 
-const keepers = new WeakMap<Connection, LockKeeper>()
+const keepers = new WeakMap<Connection, Map<string, LockKeeper>>()
 
 /** One life of the process: it begins with a lock and ends with the last. */
 interface Process {
@@ -92,10 +107,14 @@ export class LockKeeper {
   #process: Process | undefined
   #count = 0
 
-  /** Of a connection there is one, with the privilege of who asked first. */
+  /** Of a connection there is one for each user that is worked as: what one may write, another may not. */
   static of(host: Host): LockKeeper {
-    let keeper = keepers.get(host.connection)
-    if (keeper === undefined) keepers.set(host.connection, (keeper = new LockKeeper(host)))
+    const { become } = bindingOf(host)
+    const user = become?.user ?? ''
+    let own = keepers.get(host.connection)
+    if (own === undefined) keepers.set(host.connection, (own = new Map()))
+    let keeper = own.get(user)
+    if (keeper === undefined) own.set(user, (keeper = new LockKeeper(host)))
     return keeper
   }
 
@@ -105,12 +124,20 @@ export class LockKeeper {
 
   /**
    * Takes a lock, or tells who has it. A `file` that begins with @ lies where locks of farm lie: `@` is the host's own, `@-x` that of x.
-   * @throws TaskError `no-flock` or `lock-failed` where there is no way to lock.
+   * @throws TaskError `no-flock` or `lock-failed` where there is no way to lock; InterruptedError when `signal` was faster.
    */
-  async take({ file, holder, wait, optional = false }: LockRequest): Promise<Answer> {
+  async take({ file, holder, wait, optional = false, signal }: LockRequest): Promise<Answer> {
+    if (signal?.aborted) throw new InterruptedError()
     const number = (this.#count += 1)
     const process = (this.#process ??= this.#start())
     process.open += 1
+    const forget = onAbort(signal, () => {
+      const tell = process.waiting.get(number)
+      if (tell === undefined) return
+      process.waiting.delete(number)
+      process.input.write(`free\n${number}\n`)
+      tell(new InterruptedError())
+    })
     try {
       const said = await new Promise<Said>((resolve, reject) => {
         process.waiting.set(number, (answer) => (answer instanceof Error ? reject(answer) : resolve(answer)))
@@ -124,6 +151,8 @@ export class LockKeeper {
       this.#leave(process)
       if (optional && error instanceof TaskError && error.code === 'no-flock') return { held: false, holder: '' }
       throw error
+    } finally {
+      forget()
     }
     let released: Promise<void> | undefined
     return { held: true, release: () => (released ??= this.#release(process, number)) }
@@ -145,12 +174,18 @@ export class LockKeeper {
     process.open -= 1
     if (process.open > 0) return
     process.input.end()
+    this.#forget(process)
+  }
+
+  /** Who comes next starts another one. */
+  #forget(process: Process): void {
     if (this.#process === process) this.#process = undefined
   }
 
   #start(): Process {
     const process: Process = { input: new PassThrough(), waiting: new Map(), freed: new Map(), open: 0 }
-    const running = this.#host.query({ input: process.input, nothrow: true })`eval ${SCRIPT}`
+    // Neither the end of the task that asks first nor an interruption ends it: others hold locks by it, and what cleans up needs them.
+    const running = this.#host.lasting({ input: process.input, nothrow: true })`eval ${SCRIPT}`
     let rest = ''
     running.stdout.on('data', (chunk: Buffer | string) => {
       const lines = (rest + String(chunk)).split('\n')
@@ -158,7 +193,7 @@ export class LockKeeper {
       for (const line of lines) this.#heard(process, line)
     })
     const over = (why: string): void => {
-      if (this.#process === process) this.#process = undefined
+      this.#forget(process)
       for (const tell of process.waiting.values()) tell(new TaskError('lock-failed', `locks of ${this.#host.name} cannot be kept: ${why}`, { host: this.#host.name }))
       for (const tell of process.freed.values()) tell()
     }
@@ -166,13 +201,15 @@ export class LockKeeper {
     return process
   }
 
-  #heard({ waiting, freed }: Process, line: string): void {
+  #heard(process: Process, line: string): void {
+    const { waiting, freed } = process
     const [word = '', number = '', ...rest] = line.split(' ')
     const asked = Number(number)
     const text = rest.join(' ')
     const { name } = this.#host
     if (word === 'error') {
-      for (const tell of waiting.values()) tell(new TaskError('no-flock', `nothing can be locked on ${name}: ${line.slice(6)}`, { host: name, hint: 'install util-linux there' }))
+      this.#forget(process)
+      for (const tell of waiting.values()) tell(new TaskError('no-flock', `nothing can be locked on ${name}: ${line.slice(6)}`, { host: name, ...(line.includes('flock') && { hint: 'install util-linux there' }) }))
       return
     }
     if (word === 'free') {
@@ -182,6 +219,7 @@ export class LockKeeper {
     }
     const tell = waiting.get(asked)
     waiting.delete(asked)
+    if (word !== 'held') process.input.write(`gone\n${asked}\n`)
     tell?.(word === 'held' ? { held: true } : word === 'busy' ? { held: false, holder: text } : new TaskError('lock-failed', `nothing can be locked on ${name}: ${text}`, { host: name }))
   }
 }

@@ -1,6 +1,6 @@
 /** One farm at a time on a host, or on something of it; see lock-keeper.ts for how locks are held. */
 import { TemporaryError } from '../errors.ts'
-import type { Host } from '../host/index.ts'
+import { bindingOf, type Host } from '../host/index.ts'
 import { LockKeeper } from './lock-keeper.ts'
 
 /** A held lock. */
@@ -20,7 +20,7 @@ export interface LockScope {
 
 /** Takes a lock of something on the host. @throws TemporaryError `locked` that names the holder. */
 export async function lockScope(host: Host, holder: string, { name, what, wait }: LockScope): Promise<HostLock> {
-  const answer = await LockKeeper.of(host).take({ file: `@-${name}`, holder, wait })
+  const answer = await LockKeeper.of(host).take({ file: `@-${name}`, holder, wait, signal: bindingOf(host).signal })
   if (answer.held) return lockOf(answer.release)
   throw new TemporaryError('locked', `another farm is at work on ${what} (${host.name}): ${answer.holder || 'it has not said who it is'}`, { host: host.name, hint: 'wait until it has ended and run the same command again' })
 }

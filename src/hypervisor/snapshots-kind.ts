@@ -24,6 +24,19 @@ export interface DiskPart {
   readonly leftOut: boolean
 }
 
+/** All that decides which kind a machine can have; of one that is not made yet, from its definition. */
+export interface SnapshotBase {
+  readonly parts: readonly Pick<DiskPart, 'device' | 'type' | 'format' | 'taken' | 'leftOut'>[]
+  /** Format of its firmware's variables; undefined where the firmware is no flash memory. */
+  readonly variables: string | undefined
+}
+
+/** The same of a machine that there is. */
+export function snapshotBase(document: Element): SnapshotBase {
+  const flash = find(document, 'os', 'loader')?.attributes['type'] === 'pflash' || find(document, 'os', 'nvram') !== undefined || find(document, 'os')?.attributes['firmware'] === 'efi'
+  return { parts: diskParts(document), variables: flash ? (find(document, 'os', 'nvram')?.attributes['format'] ?? 'raw') : undefined }
+}
+
 export function diskParts(document: Element): DiskPart[] {
   return disksOf(document).map((disk): DiskPart => {
     const source = find(disk, 'source')
@@ -61,22 +74,19 @@ function atLeast(version: string, wanted: string): boolean {
 }
 
 /** Why a machine cannot have internal snapshots; undefined where it can. */
-export function internalObstacle(document: Element, version: string): string | undefined {
-  const parts = diskParts(document)
+export function internalObstacle({ parts, variables }: SnapshotBase, version: string): string | undefined {
   const other = parts.find(({ taken, format }) => taken && format !== 'qcow2')
   if (other !== undefined) return `disk ${other.device} is ${other.format}, and only qcow2 holds snapshots`
   const leftOut = parts.find((part) => part.leftOut)
   if (leftOut !== undefined) return `disk ${leftOut.device} can be written to and is left out of snapshots, and internal ones take all such disks or none`
-  const flash = find(document, 'os', 'loader')?.attributes['type'] === 'pflash' || find(document, 'os', 'nvram') !== undefined || find(document, 'os')?.attributes['firmware'] === 'efi'
-  if (!flash) return parts.some(({ taken }) => taken) ? undefined : 'it has no disk that can be written to'
+  if (variables === undefined) return parts.some(({ taken }) => taken) ? undefined : 'it has no disk that can be written to'
   if (!atLeast(version, INTERNAL_WITH_FLASH)) return `its firmware is flash memory (UEFI), and libvirt ${version} cannot keep that in snapshots; ${INTERNAL_WITH_FLASH} can`
-  const variables = find(document, 'os', 'nvram')?.attributes['format'] ?? 'raw'
   return variables === 'qcow2' ? undefined : `its firmware is flash memory (UEFI) whose variables are ${variables}, and only qcow2 holds snapshots`
 }
 
 /** Why a machine cannot have external snapshots; undefined where it can. */
-export function externalObstacle(document: Element): string | undefined {
-  const taken = diskParts(document).filter((part) => part.taken)
+export function externalObstacle({ parts }: SnapshotBase): string | undefined {
+  const taken = parts.filter((part) => part.taken)
   if (taken.length === 0) return 'it has no disk that can be written to'
   const other = taken.find(({ type }) => type !== 'file')
   return other === undefined ? undefined : `disk ${other.device} is no file (${other.type}), so nothing can be laid over it beside it`
@@ -90,8 +100,8 @@ export function externalObstacle(document: Element): string | undefined {
  * @param existing - snapshots that the machine has
  * @throws InputError `snapshot-kind` when the wanted kind is impossible, with the reason; nothing has been changed then.
  */
-export function chooseKind(document: Element, wanted: WantedKind, version: string, existing: readonly Pick<Snapshot, 'name' | 'kind'>[], machine: string, host: string): KindChoice {
-  const obstacles = { internal: internalObstacle(document, version), external: externalObstacle(document) }
+export function chooseKind(base: SnapshotBase, wanted: WantedKind, version: string, existing: readonly Pick<Snapshot, 'name' | 'kind'>[], machine: string, host: string): KindChoice {
+  const obstacles = { internal: internalObstacle(base, version), external: externalObstacle(base) }
   const refuse = (kind: SnapshotKind | 'any', why: string, hint: string): never => {
     throw new InputError('snapshot-kind', `machine ${machine} cannot have ${kind} snapshots: ${why}`, { host, hint })
   }

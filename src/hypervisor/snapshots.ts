@@ -13,7 +13,7 @@ import { backingChain } from './domain-files.ts'
 import type { Domain, DomainMemory } from './domains.ts'
 import { explained } from './snapshots-errors.ts'
 import { followParent, frozenBy, planExternal, restoreByHand, stop } from './snapshots-external.ts'
-import { chooseKind, diskParts, revertsExternal, type KindChoice, type WantedKind } from './snapshots-kind.ts'
+import { chooseKind, diskParts, revertsExternal, snapshotBase, type KindChoice, type SnapshotBase, type WantedKind } from './snapshots-kind.ts'
 import { overlayPath, removeOrphans } from './snapshots-overlays.ts'
 import { definitionIn, disksOf, snapshotDocument, subtree, toSnapshot, type Snapshot, type SnapshotKind } from './snapshots-record.ts'
 import { namesIn, type Virsh } from './virsh.ts'
@@ -60,7 +60,12 @@ export class Snapshots {
    */
   async kindFor(domain: Machine, wanted: WantedKind): Promise<KindChoice> {
     const [version, existing] = await Promise.all([this.#libvirt(), this.list(domain)])
-    return chooseKind(domain.document, wanted, version, existing, domain.name, this.#virsh.host.name)
+    return chooseKind(snapshotBase(domain.document), wanted, version, existing, domain.name, this.#virsh.host.name)
+  }
+
+  /** The same of a machine that has not been made yet. */
+  async kindForPlanned(name: string, base: SnapshotBase, wanted: WantedKind): Promise<KindChoice> {
+    return chooseKind(base, wanted, await this.#libvirt(), [], name, this.#virsh.host.name)
   }
 
   /**

@@ -1,5 +1,5 @@
 /** One at a time fills a place of the cache: others wait for their turn, and then find that the work is done. */
-import type { Connection, Host } from '../host/index.ts'
+import { bindingOf, type Connection, type Host } from '../host/index.ts'
 import { LockKeeper } from '../hypervisor/index.ts'
 import { InterruptedError } from '../errors.ts'
 
@@ -28,7 +28,7 @@ export async function oneByOne<T>(host: Host, work: () => Promise<T>, signal?: A
  * Without flock on the host it is the caller's own lock of the host that keeps others away.
  */
 export async function inTurn<T>(host: Host, file: string, work: () => Promise<T>): Promise<T> {
-  const answer = await LockKeeper.of(host).take({ file, holder: 'farm', wait: FOREVER, optional: true })
+  const answer = await LockKeeper.of(host).take({ file, holder: 'farm', wait: FOREVER, optional: true, signal: bindingOf(host).signal })
   try {
     return await work()
   } finally {

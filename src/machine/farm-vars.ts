@@ -48,7 +48,7 @@ export const machineVars = z.object({
   phase_env: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}).describe('Environment of the shell phases'),
   stale: z.enum(['remake', 'warn', 'fail']).default('remake').describe('What to do with a snapshot whose phase files, image or definition have changed since'),
   snapshot_type: z.enum(['auto', 'internal', 'external']).optional().describe('How snapshots are taken; what the machine\'s definition says when left out, and that is auto'),
-  snapshot_errors: z.enum(['auto', 'fail', 'continue']).default('auto').describe('auto: one that cannot be taken is a warning, one that cannot be restored a failure'),
+  snapshot_errors: z.enum(['auto', 'fail', 'continue']).default('auto').describe('auto: one that cannot be taken is a warning, one that cannot be restored a failure; continue: an init that cannot be restored is a warning too, and the machine goes on from clean'),
   wait_until_reachable: z.boolean().default(true).describe('Wait for a login before the phases'),
   wait_until_port_reachable: z.boolean().default(false).describe('Wait only until the SSH server answers'),
   connection_timeout: z.number().int().min(1).optional().meta({ unit: 'seconds' }).describe('How long to wait for the guest; by architecture and virtualisation when left out'),

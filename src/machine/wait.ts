@@ -147,10 +147,11 @@ async function lookAtConsoles(pending: readonly Climb[], host: Host): Promise<vo
 }
 
 async function lookAtLibvirt(pending: readonly Climb[], { hypervisor, network, startAgain = 'farm run provision-cluster' }: WaitOptions): Promise<void> {
-  const [running, leases] = await hypervisor.virsh.ask([['list', '--name'], ...(network === undefined ? [] : [['net-dhcp-leases', network]])])
+  // Silence means that none runs, but only from a libvirt that answers: it knows at least of those that are waited for.
+  const [all, running, leases] = await hypervisor.virsh.ask([['list', '--all', '--name'], ['list', '--name'], ...(network === undefined ? [] : [['net-dhcp-leases', network]])])
   const names = new Set((running ?? '').split('\n').map((line) => line.trim()))
   for (const climb of pending) {
-    if (running !== undefined && !names.has(climb.machine.name)) stop(climb, climb.fail('it stopped by itself', `${startAgain} starts it again; its console is logged in ${climb.machine.consoleLog}`))
+    if (all !== undefined && !names.has(climb.machine.name)) stop(climb, climb.fail('it stopped by itself', `${startAgain} starts it again; its console is logged in ${climb.machine.consoleLog}`))
     if (leases?.includes(climb.machine.mac) === true) climb.reach('address', climb.machine.address)
   }
 }

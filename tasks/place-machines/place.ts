@@ -1,12 +1,11 @@
 /** The matrix is expanded, every machine's definition resolved, and each machine placed; from then on it is a host of the run. */
 import { join } from 'node:path'
 import { CapacityError, InputError } from '../../src/errors.ts'
-import { libvirtUri } from '../../src/hypervisor/index.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
-import { entryName, farmDirs, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type FarmDirs, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
 import { isMap } from '../../src/vars/index.ts'
-import { farmState, type Placed } from '../shared/farm-state.ts'
+import { farmState, type Placed, type Probed } from '../shared/farm-state.ts'
 import { VIA } from '../test-machine/place.ts'
 
 /** Runs once, on the controller, when all hypervisors have been looked at. */
@@ -16,14 +15,16 @@ export const placeMachines = task<PlacementVars>('place the machines', { runOnce
   const chosen = onlyThese(vars.only)
   // One for all: definitions are resolved anew only where hypervisors differ in what they read.
   const resolveEntry = (entry: MatrixEntry, facts: DefinitionFacts): Promise<MachineDefinition> => resolve(context, entry, facts)
-  const hosts = [...state.probed].map(([name, { survey, ask }]): MatrixHost => {
+  // In the order of the inventory; what could not be looked at could not be reached.
+  const hosts = context.hosts.map((name): MatrixHost => {
     const own = variables.of(name)
+    const { survey = { name, problem: 'it cannot be reached' }, ask } = state.probed.get(name) ?? {}
     return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: resolveEntry }
   })
   const localhost = variables.of('localhost')
   const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: (entry) => chosen(entry) && context.withinLimit(entryName(entry), groupsOf(entry)), memoryReserve: vars.memory_reserve })
   for (const note of plan.notes) context.note('warning', note)
-  if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, state.probed.size)
+  if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, hosts.length)
   state.unplaced = plan.unplaced
   const lines = plan.unplaced.map(({ machine, lacks }) => `${machine} fits nowhere: ${Object.entries(lacks).map(([host, why]) => `${host}: ${why.join('; ')}`).join(' | ')}`)
   if (lines.length > 0 && !vars.allow_unplaced) {
@@ -60,25 +61,17 @@ function groupsOf({ platform, target }: MatrixEntry): string[] {
 async function admit(context: TaskContext<PlacementVars>, machine: PlacedMachine): Promise<void> {
   const { vars, note } = context
   const state = farmState(context)
-  const survey = state.probed.get(machine.hypervisor)?.survey as Survey
   const { definition, hypervisor, virtType, reason, name } = machine
-  const { capabilities } = survey
-  const dirs: FarmDirs = farmDirs({ ...vars, ...hypervisorVars(context, hypervisor) }, capabilities.home)
+  const { survey, uri, dirs, machinesAtOnce } = state.probed.get(hypervisor) as Probed
+  const { capabilities } = survey as Survey
   const image: PipelineSpec = { kind: 'pipeline', steps: definition.image, arch: definition.arch, workingDir: dirs.working, stepDirs: projectDirs(context).map((dir) => join(dir, 'steps')), importModule: importFile }
   await checkSteps(image.steps, image.stepDirs, importFile)
-  const room = { memory: Math.max(0, capabilities.memory - vars.memory_reserve), machines: vars.machines_at_once ?? capabilities.cpus }
+  const room = { memory: Math.max(0, capabilities.memory - vars.memory_reserve), machines: machinesAtOnce ?? capabilities.cpus }
   const placed: Placed = { hypervisor, virtType, reason, definition, image, dirs, room, capabilities }
   state.machines.set(name, { placed })
-  enter(context, name, machine.entry, { [VIA]: hypervisor, libvirt_uri: libvirtUri({ ...vars, ...hypervisorVars(context, hypervisor) }), platform_name: definition.platform, target_name: definition.target, kvm_host: hypervisor }, ['farm_placed'])
+  enter(context, name, machine.entry, { [VIA]: hypervisor, libvirt_uri: uri, platform_name: definition.platform, target_name: definition.target, kvm_host: hypervisor }, ['farm_placed'])
   note(`${name} on ${hypervisor}, ${virtType === 'kvm' ? 'with KVM' : 'emulated'}: ${reason}`)
   if (machine.movedFrom !== undefined) note('warning', `${name} was on ${machine.movedFrom} and is made anew on ${hypervisor}; the old one stays until farm run remove-test-farm`)
-}
-
-/** Where a hypervisor's own variables say otherwise than those of the first one. */
-function hypervisorVars({ variables }: TaskContext<PlacementVars>, name: string): Partial<PlacementVars> {
-  const own = variables.of(name)
-  const names = ['libvirt_uri', 'ansible_libvirt_uri', 'vm_pool_dir', 'vm_image_cache', 'vm_working_dir', 'vm_console_dir'] as const
-  return Object.fromEntries(names.filter((key) => own.has(key)).map((key) => [key, String(own.get(key))]))
 }
 
 /** Variables as a map whose values are rendered when they are asked for. */

@@ -10,14 +10,16 @@ export const probeHypervisor = task<PlacementVars>('look at what the hypervisor 
   const { host, vars } = context
   const home = (await host.query`cd; pwd`).stdout.trim()
   const state = farmState(context)
+  const dirs = farmDirs(vars, home)
+  const own = { uri: libvirtUri(vars), dirs, machinesAtOnce: vars.machines_at_once }
   try {
-    if (vars.prepare_hypervisors && libvirtUri(vars) === 'qemu:///system') await startLibvirt(context)
-    const survey = await surveyHypervisor(context.hypervisor, { farmName: vars.farm_name, poolDir: farmDirs(vars, home).pool })
+    if (vars.prepare_hypervisors && own.uri === 'qemu:///system') await startLibvirt(context)
+    const survey = await surveyHypervisor(context.hypervisor, { farmName: vars.farm_name, poolDir: dirs.pool })
     if ('problem' in survey) context.note('warning', `${host.name} gets no machines: ${survey.problem}`)
-    state.probed.set(host.name, { survey, ask: askOf(context.hypervisor) })
+    state.probed.set(host.name, { ...own, survey, ask: askOf(context.hypervisor) })
   } catch (error) {
     if (!(error instanceof FarmError) || error instanceof InterruptedError) throw error
-    state.probed.set(host.name, { survey: { name: host.name, problem: error.message }, ask: (known) => Promise.resolve(known) })
+    state.probed.set(host.name, { ...own, survey: { name: host.name, problem: error.message }, ask: (known) => Promise.resolve(known) })
     throw error
   }
 })

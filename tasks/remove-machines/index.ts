@@ -1,9 +1,10 @@
 /** Role: the farm's machines go, with disks, snapshots, firmware variables, seeds and logs; nothing else does. */
 import { posix } from 'node:path'
-import type { Domain, Hypervisor } from '../../src/hypervisor/index.ts'
+import type { Domain, HostLock, Hypervisor } from '../../src/hypervisor/index.ts'
 import { purgeImages, removeWorkingFiles } from '../../src/image/index.ts'
 import { farmDirs, type FarmDirs, type PlacementVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
+import { lockMachine } from '../shared/machine-lock.ts'
 import { removeOwnDirectory } from '../shared/own-directory.ts'
 import { settleAll } from '../shared/settle.ts'
 import { filesUsedBy, imagesInUse } from '../shared/used.ts'
@@ -28,7 +29,14 @@ export const removeMachines = task<PlacementVars>('remove the machines', async (
   const { hypervisor, vars } = context
   const all = [...(await hypervisor.domains.list()).values()]
   const mine = all.filter(({ mark }) => mark?.cluster === vars.farm_name)
-  if (mine.length > 0) await removeFarmMachines(hypervisor, mine, vars.farm_name, await dirsOn(context))
+  const locks: HostLock[] = []
+  try {
+    // None goes while another farm takes it through its life.
+    for (const { name } of context.check ? [] : mine) locks.push(await lockMachine(context, name))
+    if (mine.length > 0) await removeFarmMachines(hypervisor, mine, vars.farm_name, await dirsOn(context))
+  } finally {
+    await settleAll(locks.map((lock) => lock.release()))
+  }
 })
 
 /** Removes what an ended run has left and, when asked, images that nobody uses. */

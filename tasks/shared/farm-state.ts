@@ -2,7 +2,7 @@
 import type { Capabilities, CapabilityQuestions, Domain, HostLock, Snapshot } from '../../src/hypervisor/index.ts'
 import type { BaseImage, PipelineSpec } from '../../src/image/index.ts'
 import { Admission, type FarmDirs, type MachineDefinition, type Problem, type Room, type Survey, type UnplacedMachine } from '../../src/machine/index.ts'
-import type { LifePlan, LoadedPhase, PhaseInputs, PhaseName, ProjectFacts } from '../../src/phase/index.ts'
+import type { LifeInput, LifePlan, LoadedPhase, PhaseInputs, PhaseName, ProjectFacts } from '../../src/phase/index.ts'
 import type { TaskContext } from '../../src/recipe/index.ts'
 
 /** Where a machine was placed, and what it shall be. */
@@ -26,6 +26,8 @@ export interface Life {
   /** Undefined without a project. */
   readonly phases: Readonly<Record<PhaseName, LoadedPhase | undefined>> | undefined
   readonly plan: LifePlan
+  /** What the plan was made from. */
+  readonly choices: LifeInput
   /** What the snapshots of this run are made from. */
   readonly inputs: { readonly clean: PhaseInputs; readonly init: PhaseInputs }
 }
@@ -42,9 +44,13 @@ export interface MachineState {
   started?: { readonly at: number; readonly consoleOffset: number }
 }
 
-/** A hypervisor as it was found. */
+/** A hypervisor as it was found, with what its own variables say. */
 export interface Probed {
   readonly survey: Survey | Problem
+  readonly uri: string
+  readonly dirs: FarmDirs
+  /** Machines that may run at once; as many as it has CPUs when undefined. */
+  readonly machinesAtOnce: number | undefined
   /** Finds out what the survey has left open. */
   ask(known: Capabilities, questions: CapabilityQuestions): Promise<Capabilities>
 }
@@ -90,4 +96,9 @@ export function lifeOf(context: Pick<TaskContext, 'shared' | 'inventoryHost'>): 
   const { life } = machineState(context)
   if (life === undefined) throw new Error(`${context.inventoryHost} has not been looked at in this run`)
   return life
+}
+
+/** Whether the machine is used as it is. */
+export function isThere({ domain, plan }: Life): boolean {
+  return domain !== undefined && !plan.recreate
 }

@@ -1,5 +1,5 @@
 /** The guest as its hypervisor sees it: where it answers, waiting for it, and small things done in it. */
-import { TaskError } from '../../src/errors.ts'
+import { TaskError, UnreachableError } from '../../src/errors.ts'
 import { bindHost, type Connection, type Shell } from '../../src/host/index.ts'
 import { readConsoles, type Domain } from '../../src/hypervisor/index.ts'
 import { awaitLogins, connectGuest, ownIdentityFile, type GuestAddress, type MachineVars } from '../../src/machine/index.ts'
@@ -51,15 +51,30 @@ export async function awaitGuest(context: TaskContext<MachineVars>): Promise<voi
   })
 }
 
-/** Runs something small in the guest, through its hypervisor's connection; not reported as a change. */
+/** Starts the machine unless it runs. */
+export async function start(context: TaskContext, domain: Domain): Promise<void> {
+  if (domain.active && domain.state === 'running') return
+  await aboutToStart(context, domain)
+  await context.hypervisor.domains.start(domain)
+  context.rung(domain.name, 'running', 0)
+}
+
+/**
+ * Runs something small in the guest, through its hypervisor's connection; not reported as a change.
+ * @throws TaskError `guest-unreachable`: only the guest has gone, and on its hypervisor there is still something to do.
+ */
 export async function inGuest<T>(context: TaskContext, work: ($: Shell, connection: Connection) => Promise<T>): Promise<T> {
   const guest = guestAddress(await domainOf(context), machineState(context))
-  const connection = await connectGuest(guest, context.host.connection, { signal: context.signal })
+  let connection: Connection | undefined
   try {
+    connection = await connectGuest(guest, context.host.connection, { signal: context.signal })
     const become = guest.user === 'root' ? undefined : ({ method: 'sudo', user: 'root' } as const)
     const host = bindHost(connection, { name: guest.name, recorder: { check: false, changed: () => undefined, output: () => undefined }, signal: context.signal, ...(become && { become }) })
     return await work(host.query, connection)
+  } catch (error) {
+    if (!(error instanceof UnreachableError) || (error.code === 'connection-lost' && error.host === context.host.name)) throw error
+    throw new TaskError('guest-unreachable', error.message, { host: guest.name, hint: error.hint, details: error.details, cause: error })
   } finally {
-    await connection.close()
+    await connection?.close()
   }
 }

@@ -2,6 +2,6 @@
 export { look } from './look.ts'
 export { getImage, makeMachine } from './make.ts'
 export { phase } from './phases.ts'
-export { shutdown, startup, waitForGuest } from './power.ts'
+export { leave, shutdown, startup, waitForGuest } from './power.ts'
 export { createClean, createInit, restoreClean, restoreInit } from './snapshots.ts'
 export { concludeMachines } from './table.ts'

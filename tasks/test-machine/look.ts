@@ -1,11 +1,13 @@
 /** What there is of a machine and what shall become of it: found out and told before anything is done. */
 import { imageKey } from '../../src/image/index.ts'
-import { foreign, lockScope, type Domain, type Snapshot } from '../../src/hypervisor/index.ts'
-import { definitionHash, machineUuid, type MachineVars } from '../../src/machine/index.ts'
-import { choosePhases, cleanInputs, findProject, initInputs, inputChanges, LIFE_STEPS, loadPhases, parseInputs, parsePhases, planLife, sharedFiles, snapshotNames, type LifeToken, type PhaseInputs, type Project, type SnapshotState } from '../../src/phase/index.ts'
+import { foreign, type Domain, type Snapshot, type SnapshotBase } from '../../src/hypervisor/index.ts'
+import { definitionHash, type MachineDefinition, type MachineVars } from '../../src/machine/index.ts'
+import { choosePhases, cleanInputs, findProject, initInputs, inputChanges, loadPhases, parseInputs, planLife, sharedFiles, snapshotNames, type LifeInput, type PhaseInputs, type Project, type SnapshotState } from '../../src/phase/index.ts'
 import { importFile, task, type TaskContext } from '../../src/recipe/index.ts'
 import { farmState, machineState, type Life, type Placed } from '../shared/farm-state.ts'
+import { lockMachine } from '../shared/machine-lock.ts'
 import { onHypervisor } from './place.ts'
+import { allowedIn } from './step.ts'
 
 /** The project of a machine whose phases are none: the directory is only a name then. */
 const NO_PROJECT: Project = { dir: '/', shown: 'no project' }
@@ -16,7 +18,7 @@ export const look = task<MachineVars>('look at the machine', { delegateTo: onHyp
   const { placed } = state
   const { host, hypervisor, vars } = context
   const { name } = placed.definition
-  if (!context.check) state.lock ??= await lockScope(host, `${context.owner} (pid ${process.pid}) since ${new Date().toISOString()}`, { name: machineUuid(vars.farm_name, name), what: `machine ${name}`, wait: 0 })
+  if (!context.check) state.lock ??= await lockMachine(context, name)
   const domain = (await hypervisor.domains.list()).get(name)
   if (domain !== undefined && domain.mark?.cluster !== vars.farm_name) throw foreign(`machine ${name}`, host.name, domain.mark?.cluster)
   const life = await decide(context, placed, domain, domain === undefined ? [] : await hypervisor.snapshots.list(domain))
@@ -24,8 +26,23 @@ export const look = task<MachineVars>('look at the machine', { delegateTo: onHyp
   if (domain !== undefined && !life.plan.recreate && !vars.recreate && domain.mark?.definition !== undefined && domain.mark.definition !== definitionHash(placed.definition)) {
     context.note('warning', 'its definition has changed since it was made, and it stays as it is: --recreate makes it anew')
   }
+  await checkKind(context, placed.definition, life)
   state.life = life
 })
+
+/** A kind of snapshots that was asked for and that the machine cannot have is refused before anything is made of it. */
+async function checkKind({ hypervisor, vars }: TaskContext<MachineVars>, definition: MachineDefinition, { domain, plan }: Life): Promise<void> {
+  const wanted = vars.snapshot_type ?? definition.snapshotType
+  if (wanted === 'auto' || !(plan.steps['create clean'].run || plan.steps['create init'].run)) return
+  if (domain !== undefined && !plan.recreate) await hypervisor.snapshots.kindFor(domain, wanted)
+  else await hypervisor.snapshots.kindForPlanned(definition.name, snapshotBaseOf(definition), wanted)
+}
+
+function snapshotBaseOf({ disks, firmware }: MachineDefinition): SnapshotBase {
+  const parts = disks.map(({ device, format, readonly, snapshot }) => ({ device, type: 'file', format, taken: !readonly && snapshot, leftOut: !readonly && !snapshot }))
+  const flash = firmware.kind === 'efi' || (firmware.kind === 'file' && firmware.nvram !== undefined)
+  return { parts, variables: flash ? 'raw' : undefined }
+}
 
 async function decide(context: TaskContext<MachineVars>, { definition, image }: Placed, domain: Domain | undefined, snapshots: readonly Snapshot[]): Promise<Life> {
   const { vars } = context
@@ -41,14 +58,9 @@ async function decide(context: TaskContext<MachineVars>, { definition, image }: 
   const init = project === undefined ? clean : await initInputs(clean, project, await farmState(context).once(`files of ${project.dir}`, () => sharedFiles(project)), files)
   const inputs = { clean, init }
   const known = vars.recreate ? [] : snapshots.map((snapshot) => stateOf(snapshot, snapshot.name === names.clean ? clean : init, project ?? NO_PROJECT))
-  const plan = planLife({ allowed: allowedIn(vars, phases === undefined), names, snapshots: known, stale: vars.stale })
-  return { domain, snapshots, project: facts, phases, inputs, plan: { ...plan, recreate: plan.recreate || (vars.recreate && domain !== undefined) } }
-}
-
-/** What may be done. Without a project nothing would be kept from a phase, so no snapshot of one is made. */
-function allowedIn({ phases, allowed_phases: allowed }: MachineVars, none: boolean): ReadonlySet<LifeToken> {
-  const tokens = parsePhases(phases ?? allowed ?? [...LIFE_STEPS])
-  return none ? new Set([...tokens].filter((token) => !['create init', 'restore init'].includes(token))) : tokens
+  const choices: LifeInput = { allowed: allowedIn(vars, phases === undefined), names, snapshots: known, stale: vars.stale }
+  const plan = planLife(choices)
+  return { domain, snapshots, project: facts, phases, inputs, choices, plan: { ...plan, recreate: plan.recreate || (vars.recreate && domain !== undefined) } }
 }
 
 function stateOf({ name, kind, state, inputs }: Snapshot, present: PhaseInputs, project: Project): SnapshotState {

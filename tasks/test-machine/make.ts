@@ -5,7 +5,7 @@ import { ensureImage } from '../../src/image/index.ts'
 import { allocateAddresses, defaultCpu, definitionHash, existingKey, loginKey, machineUuid, ownIdentityFile, renderDomainSpec, sshPlace, type AddressedInterface, type MachineVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
 import { removeFarmMachines } from '../remove-machines/index.ts'
-import { lifeOf, machineState, type Life, type MachineState } from '../shared/farm-state.ts'
+import { isThere, lifeOf, machineState, type MachineState } from '../shared/farm-state.ts'
 import { ensureOwnDirectory } from '../shared/own-directory.ts'
 import { knowledgeHash, USER_NETWORK_DNS, writeSeed, type Knowledge } from '../shared/seed.ts'
 import { makeDisks } from './disks.ts'
@@ -18,14 +18,14 @@ const PATIENCE = 120
 /** A machine that is there and stays keeps its image; another one's is fetched or built, once for all machines that share it. */
 export const getImage = task<MachineVars>('get the image', { delegateTo: onHypervisor }, async (context) => {
   const state = machineState(context)
-  if (stays(lifeOf(context))) context.skip('the machine is there already')
+  if (isThere(lifeOf(context))) context.skip('the machine is there already')
   state.image = await ensureImage(context.host, state.placed.image, { cacheDir: state.placed.dirs.images, progress: context.progress, signal: context.signal })
 })
 
 export const makeMachine = task<MachineVars>('make the machine', { delegateTo: onHypervisor }, async (context) => {
   const life = lifeOf(context)
   const state = machineState(context)
-  if (life.domain !== undefined && stays(life)) {
+  if (life.domain !== undefined && isThere(life)) {
     await checkPort(context, life.domain)
     tell(context, state, life.domain.mark?.address ?? '', life.domain.mark?.port ?? 22, life.domain.mark?.hostKey ?? '')
     context.skip('it is there already')
@@ -36,11 +36,6 @@ export const makeMachine = task<MachineVars>('make the machine', { delegateTo: o
   for (const dir of [placed.dirs.pool, placed.dirs.consoles]) await ensureOwnDirectory(host, dir)
   await define(context, state)
 })
-
-/** Whether the machine is used as it is. */
-function stays({ domain, plan }: Life): boolean {
-  return domain !== undefined && !plan.recreate
-}
 
 async function define(context: TaskContext<MachineVars>, state: MachineState): Promise<void> {
   const { host, hypervisor, vars, templateDirs, owner } = context
@@ -117,7 +112,8 @@ function tell(context: TaskContext, { placed }: MachineState, address: string, p
     ansible_user: login.user,
     ansible_connection: 'ssh',
     ansible_ssh_private_key_file: login.key ?? ownIdentityFile(),
-    farm_host_keys: hostKey === '' || hostKey.includes('(made') ? [] : [hostKey],
+    // Whose image reads no seed has a key that nobody knows; one that is only planned has none yet.
+    ...(hostKey !== '' && !hostKey.includes('(made') && { farm_host_keys: [hostKey] }),
   })
 }
 

@@ -19,15 +19,11 @@ export interface MachineResult {
   readonly from: string | undefined
 }
 
-/** Ends the run of the machines: locks are given back, results told. */
-export async function concludeMachines(conclusion: Conclusion<MachineVars>): Promise<void> {
+/** Tells of the machines' results. */
+export function concludeMachines(conclusion: Conclusion<MachineVars>): void {
   const state = farmState(conclusion)
-  for (const machine of state.machines.values()) {
-    machine.leave?.()
-    await machine.lock?.release().catch(() => undefined)
-  }
   const results = [...conclusion.hosts.map((host) => resultOf(host, state, conclusion)), ...unplacedResults(state)]
-  const failed = conclusion.hosts.filter(({ failed: bad, vars }) => bad && vars?.keep_on_fail)
+  const failed = conclusion.hosts.filter(({ failed: bad, failure, vars }) => bad && failure?.code !== 'interrupted' && vars?.keep_on_fail)
   const kept = failed.map(({ name }) => `kept running: ${conclusion.again(`ssh ${name}`)}`)
   conclusion.result([...table(results, conclusion.check), ...kept], { machines: results })
 }
@@ -35,7 +31,8 @@ export async function concludeMachines(conclusion: Conclusion<MachineVars>): Pro
 function resultOf(host: ConcludedHost<MachineVars>, state: FarmState, { halted }: Conclusion): MachineResult {
   const placed = state.machines.get(host.name)?.placed
   const life = state.machines.get(host.name)?.life
-  const result = host.failed ? 'failed' : halted && host.undone.length > 0 ? 'not run' : 'passed'
+  const interrupted = host.failure?.code === 'interrupted'
+  const result = interrupted || (!host.failed && halted && host.undone.length > 0) ? 'not run' : host.failed ? 'failed' : 'passed'
   return {
     machine: host.name,
     platform: placed?.definition.platform ?? '',

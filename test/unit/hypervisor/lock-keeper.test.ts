@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { bindHost, connect, type Connection, type Host } from '../../../src/host/index.ts'
+import { InterruptedError } from '../../../src/errors.ts'
+import { bindHost, connect, posixQuote, type Connection, type Host } from '../../../src/host/index.ts'
 import { LockKeeper } from '../../../src/hypervisor/index.ts'
 
 const SILENT = { check: false, changed: () => undefined, output: () => undefined }
@@ -75,4 +77,84 @@ done`
   it('says which file it cannot write', async () => {
     await assert.rejects(LockKeeper.of(await farm()).take({ file: '/proc/no/such/file', holder: 'x', wait: 0 }), /\/proc\/no\/such\/file cannot be written/)
   })
+
+  for (const shell of ['dash', 'bash', 'busybox sh']) {
+    it(`works where /bin/sh is ${shell}`, { skip: has(shell) ? false : `no ${shell}` }, async () => {
+      const inShell = async (): Promise<Host> => {
+        const connection = await connect({ name: 'localhost', connection: 'local' })
+        open.push(connection)
+        return bindHost({ ...connection, spawn: (command) => connection.spawn(`exec ${shell} -c ${posixQuote(command)}`) }, { recorder: SILENT })
+      }
+      const [one, other] = [LockKeeper.of(await inShell()), LockKeeper.of(await inShell())]
+      const path = file(`in ${shell}`)
+      const holder = String.raw`me\n\c$(id) 'and' "you" * ${'`'}id${'`'}`
+      const first = await one.take({ file: path, holder, wait: 0 })
+      const second = await one.take({ file: file(`second in ${shell}`), holder: 'me', wait: 0 })
+      assert.ok(first.held && second.held)
+      assert.deepEqual(await other.take({ file: path, holder: 'other', wait: 0 }), { held: false, holder })
+      const waiting = other.take({ file: path, holder: 'other', wait: 60 })
+      await first.release()
+      const third = await waiting
+      assert.ok(third.held)
+      await third.release()
+      await second.release()
+      assert.ok(!existsSync(path))
+      await assert.rejects(one.take({ file: dir, holder: 'x', wait: 0 }), /cannot be written/)
+    })
+  }
+
+  it('keeps a lock when the task that took it is interrupted, since others hold theirs by the same process', async () => {
+    const task = new AbortController()
+    const connection = await connect({ name: 'localhost', connection: 'local' })
+    open.push(connection)
+    const keeper = LockKeeper.of(bindHost(connection, { recorder: SILENT, signal: task.signal }))
+    const held = await keeper.take({ file: file('interrupted'), holder: 'one', wait: 0, signal: task.signal })
+    assert.ok(held.held)
+    task.abort()
+    const other = LockKeeper.of(await farm())
+    assert.deepEqual(await other.take({ file: file('interrupted'), holder: 'other', wait: 0 }), { held: false, holder: 'one' })
+    await held.release()
+  })
+
+  it('ends the waiting for a lock when it is interrupted, and never takes that lock', async () => {
+    const [one, other] = [LockKeeper.of(await farm()), LockKeeper.of(await farm())]
+    const held = await one.take({ file: file('given up'), holder: 'one', wait: 0 })
+    assert.ok(held.held)
+    const kept = await other.take({ file: file('kept'), holder: 'other', wait: 0 })
+    const task = new AbortController()
+    const waiting = other.take({ file: file('given up'), holder: 'other', wait: 1000, signal: task.signal })
+    task.abort()
+    await assert.rejects(waiting, InterruptedError)
+    await assert.rejects(other.take({ file: file('given up'), holder: 'other', wait: 0, signal: task.signal }), InterruptedError)
+    await held.release()
+    const third = await LockKeeper.of(await farm()).take({ file: file('given up'), holder: 'third', wait: 0 })
+    assert.ok(third.held && kept.held)
+    await third.release()
+    await kept.release()
+  })
+
+  it('takes each lock as the user that the task works as', { skip: process.getuid?.() === 0 && has('sudo') ? false : 'needs root and sudo' }, async () => {
+    const connection = await connect({ name: 'localhost', connection: 'local' })
+    open.push(connection)
+    const [shared, own] = [file('shared'), file('own')]
+    mkdirSync(shared)
+    mkdirSync(own)
+    chmodSync(dir, 0o755)
+    chmodSync(shared, 0o777)
+    chmodSync(own, 0o700)
+    const nobody = await LockKeeper.of(bindHost(connection, { recorder: SILENT, become: { method: 'sudo', user: 'nobody' } })).take({ file: join(shared, 'x'), holder: 'nobody', wait: 0 })
+    const root = await LockKeeper.of(bindHost(connection, { recorder: SILENT })).take({ file: join(own, 'x'), holder: 'root', wait: 0 })
+    assert.ok(nobody.held && root.held)
+    await nobody.release()
+    await root.release()
+  })
 })
+
+function has(program: string): boolean {
+  try {
+    execFileSync('sh', ['-c', 'command -v "$1"', 'sh', program.split(' ')[0] ?? ''], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseKind, revertsExternal, type WantedKind } from '../../../src/hypervisor/snapshots-kind.ts'
+import { chooseKind, revertsExternal, snapshotBase, type WantedKind } from '../../../src/hypervisor/snapshots-kind.ts'
 import type { SnapshotKind } from '../../../src/hypervisor/snapshots-record.ts'
 import { parseXml } from '../../../src/hypervisor/xml.ts'
 
@@ -13,7 +13,7 @@ const BLOCK = '<disk type="block" device="disk"><driver type="raw"/><source dev=
 const FLASH = '<loader type="pflash">/code.fd</loader>'
 
 function choose(disks: string, { wanted = 'auto' as WantedKind, version = '9.0.0', os = '', osAttributes = '', existing = [] as { name: string; kind: SnapshotKind }[] } = {}): { kind: string; reason: string } {
-  return chooseKind(parseXml(`<domain><os${osAttributes}>${os}<type>hvm</type></os><devices>${disks}</devices></domain>`), wanted, version, existing, 'boreas', 'anemoi')
+  return chooseKind(snapshotBase(parseXml(`<domain><os${osAttributes}>${os}<type>hvm</type></os><devices>${disks}</devices></domain>`)), wanted, version, existing, 'boreas', 'anemoi')
 }
 
 test('snapshots lie inside the disks where all that can be written to are qcow2, whatever else is attached read-only', () => {
