@@ -31,7 +31,7 @@ export function findMachine({ machines, unreachable }: Machines, typed: string):
 /** Refuses a machine that is not running. @throws TemporaryError `machine-not-running` */
 export function mustRun(machine: MachineStatus): void {
   if (machine.state === 'running') return
-  throw new TemporaryError('machine-not-running', `machine ${machine.name} is ${machine.state}`, { host: machine.host, hint: 'farm run provision-cluster starts it again' })
+  throw new TemporaryError('machine-not-running', `machine ${machine.name} is ${machine.state}`, { host: machine.host, hint: machine.platform === undefined ? 'farm run provision-cluster starts it again' : `farm run test-farm --phases startup --limit ${machine.name} starts it and leaves it running` })
 }
 
 /** Refuses a machine whose address nobody knows. @throws InputError `machine-without-address` */

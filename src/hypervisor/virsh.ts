@@ -7,6 +7,9 @@ import { TaskError } from '../errors.ts'
 import type { Host, Shell } from '../host/index.ts'
 import { shellQuote } from '../quote.ts'
 
+/** Characters of a batch; the shell takes no more than 120 000, and these are quoted for it once more. */
+const LONGEST = 60_000
+
 /** A batch for virsh's own command parser, whose quoting is the shell's. */
 export function virshScript(commands: readonly (readonly string[])[]): string {
   return commands.map((words) => words.map(shellQuote).join(' ')).join('; ')
@@ -28,7 +31,7 @@ export class Virsh {
   }
 
   /**
-   * Asks several things in one process.
+   * Asks several things in one process, or in as few as will do.
    *
    * @returns what each command printed, trimmed; undefined for one that failed (there is no such domain) and for all
    *   where there is no virsh or no daemon to ask.
@@ -37,8 +40,12 @@ export class Virsh {
   async ask(commands: readonly (readonly string[])[]): Promise<(string | undefined)[]> {
     if (commands.length === 0) return []
     const marker = `@farm-${Math.random().toString(36).slice(2)}@`
-    const batch = commands.flatMap((words) => [words, ['echo', marker]])
-    const result = await this.host.query({ nothrow: true })`LC_ALL=C virsh -q -c ${this.uri} ${virshScript(batch)}`
+    const batch = virshScript(commands.flatMap((words) => [words, ['echo', marker]]))
+    if (batch.length > LONGEST && commands.length > 1) {
+      const half = commands.length >> 1
+      return [...await this.ask(commands.slice(0, half)), ...await this.ask(commands.slice(half))]
+    }
+    const result = await this.host.query({ nothrow: true })`LC_ALL=C virsh -q -c ${this.uri} ${batch}`
     const parts = result.stdout.split(marker)
     if (parts.length !== commands.length + 1) {
       if (result.exitCode === 127 || /failed to connect to the hypervisor/.test(result.stderr)) return commands.map(() => undefined)

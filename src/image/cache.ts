@@ -81,7 +81,8 @@ async function make(host: Host, $: Shell, cacheDir: string, key: string, fill: (
     await $`cd ${stage}; chmod 0444 *; chmod 0755 .; sync * 2>/dev/null || sync; mv -T ${stage} ${dir}`
     return describe(dir, record)
   } catch (error) {
-    await removeTree(host, $, stage).then(undefined, () => undefined)
+    // Of one that was interrupted nothing remains either.
+    await removeTree(host, host.lasting, stage).then(undefined, () => undefined)
     if (error instanceof FarmError && /No space left on device/.test([error.message, ...error.details].join('\n'))) {
       throw new CapacityError('no-space', `there is no space left for the image in ${cacheDir}`, { host: host.name, hint: `free some, or set vm_image_cache to another directory`, details: error.details, cause: error })
     }

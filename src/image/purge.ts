@@ -46,6 +46,12 @@ export async function purgeImages(host: Host, cacheDir: string, inUse: ReadonlyS
     const path = posix.join(cacheDir, name)
     await host.change({ summary: `remove ${kind === 'image' ? 'image ' : ''}${path}` }, ($) => removeTree(host, $, path))
   }
-  if (gone.length === entries.length) await host.change({ summary: `remove directory ${cacheDir}` }, ($) => $`rmdir -- ${cacheDir}`)
+  if (gone.length === entries.length) await host.change({ summary: `remove directory ${cacheDir}` }, ($) => $`rmdir -- ${cacheDir}; rmdir -- ${ownParents(cacheDir)} 2>/dev/null || :`)
   return gone.filter(({ kind }) => kind === 'image').map(({ name }) => name)
+}
+
+/** The directory above, when it is farm's by its name: /var/lib/farm, ~/.cache/farm. It stays as long as anything is in it. */
+function ownParents(cacheDir: string): string[] {
+  const parent = posix.dirname(cacheDir)
+  return posix.basename(parent) === 'farm' ? [parent] : []
 }

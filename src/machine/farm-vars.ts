@@ -21,10 +21,15 @@ const where = {
   vm_console_dir: hostDirectory.optional().describe('Directory on the hypervisor for the logs of serial consoles; /var/log/farm, or below the home directory with a session'),
 } as const
 
+/** The variables that say which farm is meant and where it lies: all that its removal wants to know. */
+export const farmWhereVars = z.object(where)
+
+export type FarmWhereVars = z.output<typeof farmWhereVars>
+
 /** The variables of the first part: what goes where. */
 export const placementVars = z.object({
   ...where,
-  phases: words.optional().describe('What may be done to the machines, for this run: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown'),
+  phases: words.optional().describe('allowed_phases for this run alone, and stronger'),
   shell_after: z.enum(SHELL_PHASES).optional().describe('Open a shell in every machine after this phase'),
   only: words.optional().describe('Only these machines: platform/target, with * for any, e.g. debian_12/amd64,*/arm64'),
   allow_unplaced: z.boolean().default(false).describe('Run the other machines when some fit on no hypervisor'),
@@ -44,7 +49,7 @@ export const machineVars = z.object({
   project_id: z.string().regex(/^[\w.-]+$/, { message: 'expected letters, digits, "_", "." and "-"' }).optional().describe('Names the project\'s snapshots; the name of its directory when left out'),
   project_revision: text.default('0').describe('Another revision has snapshots of its own'),
   allowed_phases: words.optional().describe('What may be done: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown; all when left out'),
-  phases: words.optional().describe('The same for one run, and stronger'),
+  phases: words.optional().describe('allowed_phases for this run alone, and stronger'),
   phase_env: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}).describe('Environment of the shell phases'),
   stale: z.enum(['remake', 'warn', 'fail']).default('remake').describe('What to do with a snapshot whose phase files, image or definition have changed since'),
   snapshot_type: z.enum(['auto', 'internal', 'external']).optional().describe('How snapshots are taken; what the machine\'s definition says when left out, and that is auto'),
@@ -68,7 +73,7 @@ export interface FarmDirs {
 }
 
 /** @param home of the user who works there; a session's files lie below it, where that user may write. */
-export function farmDirs(vars: Pick<PlacementVars, keyof typeof where>, home: string): FarmDirs {
+export function farmDirs(vars: FarmWhereVars, home: string): FarmDirs {
   const session = isSession(libvirtUri(vars))
   const images = session ? posix.join(home, '.local/share/libvirt/images') : '/var/lib/libvirt/images'
   return {

@@ -28,6 +28,8 @@ export interface MachineStatus {
   /** Private key on the controller that may log in. */
   readonly identityFile: string | undefined
   readonly consoleLog: string
+  /** Of a machine of a test farm: what runs in it. */
+  readonly platform?: string | undefined
 }
 
 /** Hosts that could not be asked, and why. */
@@ -107,10 +109,11 @@ async function machinesOn(host: Host, access: HostAccess, identityFile: string |
   }
   return [...domains.values()].flatMap((domain) => {
     if (domain.mark === undefined) return []
-    const { cluster, address, port, user, created, owner, hostKey, console } = domain.mark
+    const { cluster, address, port, user, created, owner, hostKey, console, platform } = domain.mark
     const status: MachineStatus = {
       name: domain.name, uuid: domain.uuid, host: access.host, cluster, state: domain.state, address, port, user, created, owner,
       hostKeys: [hostKey], memMiB: domain.memMiB, cpus: domain.cpus, identityFile, consoleLog: console,
+      ...(platform && { platform }),
     }
     accessOf.set(status, access)
     return [status]

@@ -1,6 +1,6 @@
 /** The matrix is expanded, every machine's definition resolved, and each machine placed; from then on it is a host of the run. */
 import { join } from 'node:path'
-import { CapacityError, InputError } from '../../src/errors.ts'
+import { CapacityError, InputError, UnreachableError } from '../../src/errors.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
 import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
@@ -26,6 +26,10 @@ export const placeMachines = task<PlacementVars>('place the machines', { runOnce
   for (const note of plan.notes) context.note('warning', note)
   if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, hosts.length)
   state.unplaced = plan.unplaced
+  // What they might have taken is unknown: that is another trouble than machines that are too large.
+  if (state.probed.size === 0) {
+    throw new UnreachableError('no-hypervisor', hosts.length === 1 ? `the hypervisor ${context.hosts[0] ?? ''} cannot be reached` : `none of the ${hosts.length} hypervisors can be reached: ${context.hosts.join(', ')}`, { hint: 'what is wrong with each stands above; nothing has been done' })
+  }
   const lines = plan.unplaced.map(({ machine, lacks }) => `${machine} fits nowhere: ${Object.entries(lacks).map(([host, why]) => `${host}: ${why.join('; ')}`).join(' | ')}`)
   if (lines.length > 0 && !vars.allow_unplaced) {
     throw new CapacityError('unplaced', lines.length === 1 ? (lines[0] ?? '') : `${lines.length} machines fit on no hypervisor`, { details: lines.length === 1 ? [] : lines, hint: '--allow-unplaced runs the others; farm dispatch --explain shows the whole placement' })

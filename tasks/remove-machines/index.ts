@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import type { Domain, HostLock, Hypervisor } from '../../src/hypervisor/index.ts'
 import { purgeImages, removeWorkingFiles } from '../../src/image/index.ts'
-import { farmDirs, type FarmDirs, type PlacementVars } from '../../src/machine/index.ts'
+import { farmDirs, type FarmDirs, type FarmWhereVars } from '../../src/machine/index.ts'
 import { task, type TaskContext } from '../../src/recipe/index.ts'
 import { lockMachine } from '../shared/machine-lock.ts'
 import { removeOwnDirectory } from '../shared/own-directory.ts'
@@ -21,11 +21,11 @@ export async function removeFarmMachines(hypervisor: Hypervisor, machines: reado
 }
 
 /** Where the farm's files are on this host. */
-export async function dirsOn({ host, vars }: Pick<TaskContext<PlacementVars>, 'host' | 'vars'>): Promise<FarmDirs> {
+export async function dirsOn({ host, vars }: Pick<TaskContext<FarmWhereVars>, 'host' | 'vars'>): Promise<FarmDirs> {
   return farmDirs(vars, (await host.query`cd; pwd`).stdout.trim())
 }
 
-export const removeMachines = task<PlacementVars>('remove the machines', async (context) => {
+export const removeMachines = task<FarmWhereVars>('remove the machines', async (context) => {
   const { hypervisor, vars } = context
   const all = [...(await hypervisor.domains.list()).values()]
   const mine = all.filter(({ mark }) => mark?.cluster === vars.farm_name)
@@ -40,7 +40,7 @@ export const removeMachines = task<PlacementVars>('remove the machines', async (
 })
 
 /** Removes what an ended run has left and, when asked, images that nobody uses. */
-export const removeFarmFiles = task<PlacementVars & { readonly vm_purge_image_cache: boolean }>('remove what is left of the farm', async (context) => {
+export const removeFarmFiles = task<FarmWhereVars & { readonly vm_purge_image_cache: boolean }>('remove what is left of the farm', async (context) => {
   const { host, hypervisor, vars } = context
   const dirs = await dirsOn(context)
   await removeWorkingFiles(host, dirs.working)

@@ -1,7 +1,7 @@
 /** A pipeline as it is written, against the steps that there are: everything wrong in it, found before any host is touched. */
 import { dirname } from 'node:path'
 import type { z } from 'zod'
-import { FarmError, formatLocation, InputError, type Location } from '../../errors.ts'
+import { CapacityError, FarmError, formatLocation, InputError, TaskError, TemporaryError, UnreachableError, type Location } from '../../errors.ts'
 import { explainIssues } from '../../ensure/issues.ts'
 import { concealAll } from '../../secrets.ts'
 import { metaOf } from '../../vars/shape.ts'
@@ -92,10 +92,11 @@ function isDefinition(value: unknown): value is StepDefinition {
 export function stepFailure(error: unknown, { definition, location }: ReadyStep, host: string): unknown {
   if (error instanceof FarmError && (error.location !== undefined || location === undefined || error.exitCode > 100)) return error
   if (error instanceof FarmError) {
-    // The class decides about the exit code: it stays.
+    // The class decides about more than the exit code: the connection of an UnreachableError is not used any more.
     const facts = { host: error.host ?? host, hint: error.hint, details: error.details, location, cause: error }
-    return new FarmError(error.code, error.exitCode, `image step ${definition.name}: ${error.message}`, facts)
+    const Kind = [UnreachableError, InputError, CapacityError, TemporaryError].find((kind) => error instanceof kind) ?? TaskError
+    return new Kind(error.code, `image step ${definition.name}: ${error.message}`, facts)
   }
   const message = error instanceof Error ? error.message : String(error)
-  return new FarmError('image-step', 2, `image step ${definition.name}: ${message.split('\n')[0]}`, { host, location, details: message.split('\n').slice(1), cause: error })
+  return new TaskError('image-step', `image step ${definition.name}: ${message.split('\n')[0]}`, { host, location, details: message.split('\n').slice(1), cause: error })
 }

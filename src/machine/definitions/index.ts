@@ -2,7 +2,7 @@
 export { hostnameOf } from './complete.ts'
 export { definitionHash } from './hash.ts'
 export { sshInterface } from './interfaces.ts'
-export { expandConfig, isPartName, refuseDuplicates, type ConfigOrigin, type MatrixEntry } from './matrix.ts'
+export { entryName, expandConfig, isPartName, refuseDuplicates, type ConfigOrigin, type MatrixEntry } from './matrix.ts'
 export type { DefinitionVariables } from './render.ts'
 export { resolveDefinition, type ResolveOptions } from './resolve.ts'
 export { definitionSchema } from './schema.ts'

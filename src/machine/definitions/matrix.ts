@@ -80,7 +80,8 @@ function sameEntry(a: MatrixEntry, b: MatrixEntry): boolean {
   return a.platform === b.platform && a.target === b.target && sameValue(a.overrides, b.overrides)
 }
 
-function entryName({ platform, target, overrides }: MatrixEntry): string {
+/** The name that a machine has unless its definition files say otherwise. */
+export function entryName({ platform, target, overrides }: MatrixEntry): string {
   return typeof overrides['name'] === 'string' ? overrides['name'] : `${platform}_${target}`
 }
 

@@ -80,7 +80,9 @@ function readParams(params: Parameters, known: readonly Layer[]): Record<string,
 
 function contextLayer({ platform, target, hypervisor }: Surroundings, vm: Readonly<Record<string, unknown>>): Layer {
   const values = emptyRecord()
-  Object.assign(values, { hypervisor: untrusted({ ...hypervisor }), platform: untrusted(platform), target: untrusted(target), vm: untrusted(vm) })
+  Object.assign(values, { platform: untrusted(platform), target: untrusted(target), vm: untrusted(vm) })
+  // Read only where a file asks for it: others are the same on every hypervisor, and resolved once.
+  Object.defineProperty(values, 'hypervisor', { enumerable: true, get: () => untrusted({ ...hypervisor }) })
   return { name: 'what definitions know', values, origin: () => undefined }
 }
 

@@ -1,7 +1,6 @@
 /** From an entry of the matrix to a definition: target, defaults, platform, platform on target, entry, and the machine's own `vm`. */
 import { formatLocation, InputError, type Location } from '../../errors.ts'
 import { packaged } from '../../paths.ts'
-import { isMap } from '../../vars/layer.ts'
 import { completeDefinition } from './complete.ts'
 import { definitionDirs, findDefinition, requireDefinition, type Folder } from './files.ts'
 import { isPartName, type MatrixEntry } from './matrix.ts'
@@ -91,9 +90,4 @@ function circle(chain: readonly DefinitionSource[]): InputError {
   const last = chain.at(-2)
   const places = chain.slice(0, -1).map((source) => `${source.label} extends ${source.parent} (${formatLocation(source.origin(['extends']) ?? { file: source.file ?? '' })})`)
   return new InputError('definition-extends', `definitions extend each other in a circle: ${chain.map(({ label }) => label).join(' → ')}`, { location: last?.origin(['extends']), details: places })
-}
-
-/** True when the value can be the variable `vm`. */
-export function isOverride(value: unknown): value is Readonly<Record<string, unknown>> {
-  return isMap(value)
 }

@@ -2,17 +2,12 @@
 import type { CapabilityQuestions, VirtType } from '../../hypervisor/index.ts'
 import type { DefinitionFacts, MachineDefinition } from '../definitions/types.ts'
 import type { Survey } from './survey.ts'
-import type { Demand, Needs, Offer } from './types.ts'
+import type { Needs, Offer } from './types.ts'
 
 /** Bytes that a system disk may take whose size only its image knows: what distributions' cloud images are made for. */
 const UNKNOWN_DISK = 4 * 2 ** 30
 
 /** What a machine of this definition needs. */
-export function demandOf(definition: MachineDefinition): Demand {
-  return { machine: definition.name, ...needsOf(definition) }
-}
-
-/** The same without a name. */
 export function needsOf({ arch, virtType, emulator, machineType, cpu, firmware, memory, vcpus, disks }: MachineDefinition): Needs {
   // What farm does not make takes no room.
   const made = disks.filter(({ file }) => file === undefined)

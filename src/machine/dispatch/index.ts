@@ -1,9 +1,9 @@
 /** The dispatcher: which machine runs on which hypervisor. Start with types.ts, then fits.ts and place.ts; matrix.ts puts it to work. */
 export { fits } from './fits.ts'
 export { askOf, isProblem, surveyHypervisor, type Survey, type SurveyOptions } from './survey.ts'
-export { definitionFacts, demandOf, needsOf, offerOf, questionsOf } from './demand.ts'
+export { definitionFacts, needsOf, offerOf, questionsOf } from './demand.ts'
 export { place } from './place.ts'
-export { entryName, machinePrecedence, planMatrix, type ConfigSource, type MatrixHost, type MatrixPlan, type MatrixRequest, type PlacedMachine, type UnplacedMachine } from './matrix.ts'
+export { machinePrecedence, planMatrix, type ConfigSource, type MatrixHost, type MatrixPlan, type MatrixRequest, type PlacedMachine, type UnplacedMachine } from './matrix.ts'
 export { onlyThese } from './only.ts'
 export { planInventory, type InventoryRequest } from './over-inventory.ts'
 export type { ResolveEntry } from './resolver.ts'

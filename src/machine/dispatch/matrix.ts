@@ -1,7 +1,7 @@
 /** From surveyed hypervisors and configurations to machines with their places: what `farm dispatch` shows and test-farm does. */
 import type { Capabilities, CapabilityQuestions, VirtType } from '../../hypervisor/index.ts'
 import { sameValue } from '../../vars/helpers/arguments.ts'
-import { expandConfig, refuseDuplicates, type ConfigOrigin, type MachineDefinition, type MatrixEntry } from '../definitions/index.ts'
+import { entryName, expandConfig, refuseDuplicates, type ConfigOrigin, type MachineDefinition, type MatrixEntry } from '../definitions/index.ts'
 import { definitionFacts, needsOf, offerOf, questionsOf } from './demand.ts'
 import { place } from './place.ts'
 import { Resolver, type ResolveEntry } from './resolver.ts'
@@ -128,11 +128,6 @@ export async function planMatrix({ hosts, config, only = () => true, options = {
  */
 export function machinePrecedence({ platform, target }: MatrixEntry): string[] {
   return ['vms', target, platform, `${platform}_${target}`, `VM ${platform}_${target}`]
-}
-
-/** The name that a machine has unless its definition files say otherwise. */
-export function entryName({ platform, target, overrides }: MatrixEntry): string {
-  return typeof overrides['name'] === 'string' ? overrides['name'] : `${platform}_${target}`
 }
 
 /**

@@ -1,6 +1,5 @@
 /** `--only debian_12/amd64`: the machines that are wanted this time. */
-import type { MatrixEntry } from '../definitions/index.ts'
-import { entryName } from './matrix.ts'
+import { entryName, type MatrixEntry } from '../definitions/index.ts'
 
 /** Selects entries by `platform/target` or by the machine's name, `*` for any characters; undefined selects all. */
 export function onlyThese(words: readonly string[] | undefined): (entry: MatrixEntry) => boolean {

@@ -78,7 +78,25 @@ describe('the life of a machine over several runs', () => {
       assertExit(inside, 0)
       assert.match(inside.stdout, /^dependencies\ninit\nmain\n/)
       field.phase('main')
+    })
+
+    it('is a machine like any other for the commands that show machines and lead into them', async () => {
+      const status = await field.farm('status', '-i', 'hosts.yaml')
+      assertExit(status, 0)
+      assert.match(status.stdout, new RegExp(`${MACHINE} +lynx +test-farm +running +127\\.0\\.0\\.1:\\d+`))
+      const config = await field.farm('ssh-config', '-i', 'hosts.yaml')
+      assertExit(config, 0)
+      const file = field.write('ssh.conf', config.stdout)
+      const inside = await field.lab.controller(['ssh', '-F', file, MACHINE, 'hostname'])
+      assert.equal(inside.stdout.trim(), 'bookworm-amd64', inside.stderr)
+      const placed = await field.farm('dispatch', '-i', 'hosts.yaml', '--json')
+      assertExit(placed, 0)
+      const { machines: found } = JSON.parse(placed.stdout) as { readonly machines: readonly { readonly name: string; readonly hypervisor: string; readonly exists: boolean }[] }
+      assert.deepEqual(found.map(({ name, hypervisor, exists }) => [name, hypervisor, exists]), [[MACHINE, 'lynx', true]])
       assertExit(await field.test('--phases', 'shutdown', '-e', 'wait_until_reachable=false'), 0)
+      const off = await field.farm('ssh', '-i', 'hosts.yaml', MACHINE, 'true')
+      assertExit(off, 75)
+      assert.match(off.stderr, /is shut off[\s\S]*farm run test-farm --phases startup/)
     })
 
     it('refuses a step that does not exist before anything happens', async () => {

@@ -4,10 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { test } from 'node:test'
-import type { FarmError } from '../../../src/errors.ts'
+import { CapacityError, InterruptedError, UnreachableError, type FarmError } from '../../../src/errors.ts'
 import { importFile } from '../../../src/recipe/import.ts'
 import { bindHost } from '../../../src/host/index.ts'
 import { checkImageSource, checkSteps, ensureImage, imageKey, inspectImage, plannedImage, type DownloadSpec, type ImageStep, type PipelineSpec } from '../../../src/image/index.ts'
+import { stepFailure } from '../../../src/image/steps/check.ts'
 import { code, publish, qcow2, quiet, rig, sha512, type Rig } from './rig.ts'
 
 const importModule = importFile
@@ -213,6 +214,32 @@ test("a project's own step runs with its arguments, and one of a built-in's name
   ownStep(r, 'broken', 'throw new Error("out of ink\\nand paper")')
   await assert.rejects(ensureImage(r.host, pipeline(r, [['fetch', {}], ['broken', {}]], [dir]), { cacheDir: r.cacheDir, ...quiet }), (error: FarmError) => (assert.match(error.message, /image step broken: out of ink/), error.exitCode === 2))
   assert.deepEqual(readdirSync(r.cacheDir), [image.key])
+})
+
+test('a step that fails since the host has gone, or has no room, says so as any command does', async () => {
+  const [step] = await checkSteps([{ step: 'fetch', args: { url: '/x/disk.img', checksum: 'none' }, location: { file: '/project/platforms/x.yaml', line: 3 } }], [])
+  assert.ok(step)
+  for (const Kind of [UnreachableError, CapacityError]) {
+    const failure = stepFailure(new Kind('it', 'it has gone', { host: 'h1' }), step, 'h1')
+    assert.ok(failure instanceof Kind)
+    assert.match(failure.message, /^image step fetch: it has gone$/)
+    assert.equal(failure.location?.line, 3)
+  }
+})
+
+test('nothing is left of an image whose making is interrupted', async (t) => {
+  const r = await rig(t)
+  const dir = ownStep(r, 'long', 'await $`echo begun > ${path("made.img")}; sleep 60`; return { file: "made.img", format: "raw" }', true)
+  const task = new AbortController()
+  const connection = { ...r.host.connection }
+  const host = bindHost(connection, { recorder: { check: false, changed: () => undefined, output: () => undefined }, signal: task.signal })
+  const made = ensureImage(host, pipeline(r, [['long', {}]], [dir]), { cacheDir: r.cacheDir, ...quiet, signal: task.signal })
+  void (async () => {
+    while (!readdirSync(r.dir, { recursive: true }).some((name) => String(name).endsWith('made.img'))) await new Promise((resolve) => setImmediate(resolve))
+    task.abort()
+  })()
+  await assert.rejects(made, InterruptedError)
+  assert.deepEqual(readdirSync(r.cacheDir), [])
 })
 
 test('the key of a pipeline follows what decides about its content, and nothing else', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { packaged } from '../../../../src/paths.ts'
 import { definitionDir, everything, PLATFORM, refusal, resolve } from './fixture.ts'
 
 test("a definition in ansible_farm's words means what it meant there", async (t) => {
@@ -30,4 +31,19 @@ test('what has no counterpart is refused with what to write instead, and a mista
   assert.match(text, /metadata is not known here/)
   assert.match(text, /memory: got text "lots".*p\.yaml:9/)
   assert.match((await refusal(resolve('twice/amd64', [dir]))).message, /ram and memory are two names of one field/)
+})
+
+test('an entry of config chooses the template of its domain document, which ansible_farm documents and ignores', async (t) => {
+  const dir = await definitionDir(t, { 'platforms/p.yaml': PLATFORM })
+  const { template } = await resolve('p/amd64', [dir, packaged('inventory')], { overrides: { template: 'virtio' } })
+  assert.equal(template, 'virtio')
+})
+
+test('without a word about logging in it is root who does, with a key of farm\'s own and no password', async (t) => {
+  const dir = await definitionDir(t, { 'platforms/p.yaml': PLATFORM })
+  assert.deepEqual((await resolve('p/amd64', [dir, packaged('inventory')])).login, { user: 'root', key: undefined })
+})
+
+test('the target arm, which ansible_farm ships and which never worked, is refused with the one that is meant', async () => {
+  assert.match(everything(await refusal(resolve('debian_12/arm', [packaged('inventory')]))), /there is no target arm [^]*did you mean arm64\?/)
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DefinitionFacts, MachineDefinition, MatrixEntry } from '../../../../src/machine/definitions/index.ts'
+import { resolveDefinition, type DefinitionFacts, type MachineDefinition, type MatrixEntry } from '../../../../src/machine/definitions/index.ts'
 import { onlyThese, planMatrix, type MatrixHost, type MatrixPlan, type ResolveEntry, type Survey } from '../../../../src/machine/dispatch/index.ts'
 import { captured, POOL, type HostName } from '../../hypervisor/captured.ts'
 import { TARGETS } from './rig.ts'
@@ -106,6 +106,16 @@ test('a definition is resolved once for all hypervisors whose facts it does not 
     await planMatrix({ hosts: hosts.map((name) => host(name, { resolve })), config: { value: { list: [{ platform: 'arch', target: 'amd64' }] } } })
     assert.deepEqual(read, expected)
   }
+})
+
+test('definitions that ship with farm are read once, however many hypervisors there are', async () => {
+  let times = 0
+  const resolve: ResolveEntry = (entry, facts) => {
+    times += 1
+    return resolveDefinition(entry, { dirs: [], facts, importModule: () => Promise.reject(new Error('nothing is imported')) })
+  }
+  await planMatrix({ hosts: (['fedora', 'debian-x86', 'raspberry'] as const).map((name) => host(name, { resolve })), config: { value: { list: [{ platform: 'debian_12', target: 'amd64' }] } } })
+  assert.equal(times, 1)
 })
 
 test('what the first look left open is asked before anything is placed', async () => {
