@@ -71,7 +71,13 @@ while [ $again = 1 ]; do
   again=0
   for file in ${orphans}; do
     [ -e "$file" ] || continue
-    if head -q -c 4096 -- "$(dirname "$file")"/* ${[...new Set(disks)]} 2>/dev/null | grep -aqF -- "$(basename "$file")"; then continue; fi
+    name=$(basename "$file"); wanted=
+    for image in "$(dirname "$file")"/* ${[...new Set(disks)]}; do
+      [ -f "$image" ] || continue
+      # One that cannot be read may stand on it.
+      if [ ! -r "$image" ] || head -c 4096 -- "$image" | grep -aqF -- "$name"; then wanted=1; break; fi
+    done
+    [ -z "$wanted" ] || continue
     rm -f -- "$file"
     again=1
   done

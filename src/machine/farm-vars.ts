@@ -46,7 +46,7 @@ export type PlacementVars = z.output<typeof placementVars>
 export const machineVars = z.object({
   ...where,
   phases_lookup_dir_path: z.string().optional().describe('The project: a directory of phase files, here or among those that ship with farm (phases/vde)'),
-  project_id: z.string().regex(/^[\w.-]+$/, { message: 'expected letters, digits, "_", "." and "-"' }).optional().describe('Names the project\'s snapshots; the name of its directory when left out'),
+  project_id: z.string().regex(/^[\w.-]+$/, { message: 'letters, digits, "_", "." and "-"' }).optional().describe('Names the project\'s snapshots; the name of its directory when left out'),
   project_revision: text.default('0').describe('Another revision has snapshots of its own'),
   allowed_phases: words.optional().describe('What may be done: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown; all when left out'),
   phases: words.optional().describe('allowed_phases for this run alone, and stronger'),

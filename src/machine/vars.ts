@@ -6,10 +6,10 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { parseSize } from '../size.ts'
 
-const size = z.union([z.string(), z.number()]).transform(String).refine((text) => (parseSize(text) ?? 0) > 0, { message: 'expected a size such as 35G, 512M or a number of bytes' })
+const size = z.union([z.string(), z.number()]).transform(String).refine((text) => (parseSize(text) ?? 0) > 0, { message: 'a size such as 35G, 512M or a number of bytes' })
 const path = z.string().min(1)
 /** A directory on the hypervisor, without doubled or trailing slashes. */
-export const hostDirectory = z.string().regex(/^\/[^\u0000-\u001f]*$/, { message: 'expected an absolute path on the hypervisor' }).transform((text) => posix.normalize(text).replace(/(.)\/$/, '$1'))
+export const hostDirectory = z.string().regex(/^\/[^\u0000-\u001f]*$/, { message: 'an absolute path on the hypervisor' }).transform((text) => posix.normalize(text).replace(/(.)\/$/, '$1'))
 const ipv4 = z.ipv4()
 const cidr = z.cidrv4()
 
@@ -17,8 +17,8 @@ const cidr = z.cidrv4()
 const machineName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i, {
   message: 'a machine is named by letters, digits and inner hyphens, 63 at most, since the name becomes its host name',
 }).regex(/[^\d]/, { message: 'a machine cannot be named by a number alone, which libvirt takes for the ID of a running machine' })
-export const objectName = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, { message: 'expected letters, digits, "_", "." and "-", beginning with a letter or digit' })
-const interfaceName = z.string().regex(/^[\w.-]{1,15}$/, { message: 'an interface name has 1 to 15 letters, digits, "_", "." or "-"' })
+export const objectName = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, { message: 'letters, digits, "_", "." and "-", beginning with a letter or digit' })
+const interfaceName = z.string().regex(/^[\w.-]{1,15}$/, { message: 'an interface name of 1 to 15 letters, digits, "_", "." or "-"' })
 
 /** The variables of provision-cluster. */
 export const clusterVars = z.object({

@@ -4,6 +4,8 @@ import type { Ensure } from '../ensure/index.ts'
 import type { Failure, Outcome, Rung } from '../events.ts'
 import type { Connection, Facts, Host } from '../host/index.ts'
 import type { Hypervisor } from '../hypervisor/index.ts'
+import type { Location } from '../errors.ts'
+import type { ValuePath } from '../vars/index.ts'
 
 /** All that a task has in its hands on one host. */
 export interface TaskContext<Vars = unknown> {
@@ -90,6 +92,8 @@ export interface Variables {
   has(name: string): boolean
   /** Names of all that are set. */
   names(): readonly string[]
+  /** Where a variable was set, or what is at `path` in it; undefined where nothing is known of it. */
+  origin(name: string, path?: ValuePath): Location | undefined
   /** Variables of another host of the inventory. */
   of(host: string): Variables
 }

@@ -57,6 +57,7 @@ export class RunVariables {
       get: (name) => failing(() => this.scope(host).get(name)),
       has: (name) => this.scope(host).has(name),
       names: () => [...this.scope(host).names()],
+      origin: (name, path) => this.scope(host).origin(name, path),
       of: (other) => failing(() => { this.scope(other); return this.of(other) }),
     }
   }

@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import { CapacityError, InputError, UnreachableError } from '../../src/errors.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
-import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type ConfigSource, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
+import { didYouMean } from '../../src/suggest.ts'
 import { isMap } from '../../src/vars/index.ts'
 import { farmState, type Placed, type Probed } from '../shared/farm-state.ts'
 import { VIA } from '../test-machine/place.ts'
@@ -19,12 +20,16 @@ export const placeMachines = task<PlacementVars>('place the machines', { runOnce
   const hosts = context.hosts.map((name): MatrixHost => {
     const own = variables.of(name)
     const { survey = { name, problem: 'it cannot be reached' }, ask } = state.probed.get(name) ?? {}
-    return { name, survey, ask, config: own.has('config') ? { value: own.get('config') } : undefined, resolve: resolveEntry }
+    return { name, survey, ask, config: configOf(own), resolve: resolveEntry }
   })
-  const localhost = variables.of('localhost')
-  const plan = await planMatrix({ hosts, config: localhost.has('config') ? { value: localhost.get('config') } : undefined, only: (entry) => chosen(entry) && context.withinLimit(entryName(entry), groupsOf(entry)), memoryReserve: vars.memory_reserve })
+  const known: MatrixEntry[] = []
+  const only = (entry: MatrixEntry): boolean => {
+    known.push(entry)
+    return chosen(entry) && context.withinLimit(entryName(entry), groupsOf(entry))
+  }
+  const plan = await planMatrix({ hosts, config: configOf(variables.of('localhost')), only, memoryReserve: vars.memory_reserve })
   for (const note of plan.notes) context.note('warning', note)
-  if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, hosts.length)
+  if (plan.machines.length === 0 && plan.unplaced.length === 0) throw nothing(vars, hosts.length, known)
   state.unplaced = plan.unplaced
   // What they might have taken is unknown: that is another trouble than machines that are too large.
   if (state.probed.size === 0) {
@@ -49,8 +54,8 @@ async function resolve(context: TaskContext<PlacementVars>, entry: MatrixEntry, 
   enter(context, name, entry, {})
   const variables = context.variables.of(name)
   const override = variables.has('vm') ? variables.get('vm') : undefined
-  if (override !== undefined && !isMap(override)) throw new InputError('definition', `the variable vm of ${name} has to be a map of a definition's fields`, { host: name })
-  return resolveDefinition(entry, { dirs: projectDirs(context), facts, variables: lazily(variables), override, importModule: importFile })
+  if (override !== undefined && !isMap(override)) throw new InputError('definition', `the variable vm of ${name} has to be a map of a definition's fields`, { host: name, location: variables.origin('vm') })
+  return resolveDefinition(entry, { dirs: projectDirs(context), facts, variables: lazily(variables), override, overrideLocation: variables.origin('vm'), importModule: importFile })
 }
 
 /** Makes the machine a host of the run's inventory, in the groups that its variables may stand in. */
@@ -85,8 +90,27 @@ function lazily(variables: Variables): Readonly<Record<string, unknown>> {
   return values
 }
 
-function nothing({ only }: PlacementVars, hypervisors: number): InputError {
-  if (only !== undefined) return new InputError('no-machines', `no machine of the configuration is ${only.join(' or ')}`, { hint: '--only takes platform/target, e.g. debian_12/amd64 or */arm64' })
-  return new InputError('no-machines', `there is no machine to run on the ${hypervisors} hypervisor${hypervisors === 1 ? '' : 's'}`, { hint: 'set the variable config of localhost, e.g. config: { permutations: { platforms: [debian_12], targets: [amd64] } }; see docs/definitions.md' })
+/** The variable `config` of a host, and where it was written. */
+function configOf(variables: Variables): ConfigSource | undefined {
+  return variables.has('config') ? { value: variables.get('config'), origin: (path) => variables.origin('config', path) } : undefined
 }
 
+/** Why there is nothing to do. `known`: what the configuration has, before anything is left out. */
+function nothing({ only }: PlacementVars, hypervisors: number, known: readonly MatrixEntry[]): InputError {
+  if (known.length === 0) {
+    return new InputError('no-machines', `there is no machine to run on the ${hypervisors} hypervisor${hypervisors === 1 ? '' : 's'}`, { hint: 'set the variable config of localhost, e.g. config: { permutations: { platforms: [debian_12], targets: [amd64] } }; see docs/definitions.md' })
+  }
+  const chosen = only === undefined ? [] : known.filter(onlyThese(only))
+  if (only !== undefined && chosen.length === 0) {
+    const pairs = [...new Set(known.map(({ platform, target }) => `${platform}/${target}`))].sort()
+    const meant = only.flatMap((word) => didYouMean(word, pairs) ?? [])[0]
+    return new InputError('no-machines', `no machine of the configuration is ${only.join(' or ')}`, { details: [`the configuration has ${some(pairs)}`], hint: meant ?? '--only takes platform/target, e.g. debian_12/amd64 or */arm64' })
+  }
+  const names = [...new Set((only === undefined ? known : chosen).map(entryName))].sort()
+  return new InputError('no-machines', '--limit leaves no machine', { details: [`without it there would be ${some(names)}`], hint: 'it takes names of machines, platforms, targets and hypervisors' })
+}
+
+/** The first of many. */
+function some(names: readonly string[]): string {
+  return names.length > 12 ? `${names.slice(0, 12).join(', ')} and ${names.length - 12} more` : names.join(', ')
+}

@@ -9,7 +9,7 @@ import { isThere, lifeOf, machineState, type MachineState } from '../shared/farm
 import { ensureOwnDirectory } from '../shared/own-directory.ts'
 import { knowledgeHash, USER_NETWORK_DNS, writeSeed, type Knowledge } from '../shared/seed.ts'
 import { makeDisks } from './disks.ts'
-import { ensureLease } from './lease.ts'
+import { ensureLease, readLease } from './lease.ts'
 import { onHypervisor } from './place.ts'
 
 /** Seconds to wait for whoever chooses addresses on the hypervisor at the same time. */
@@ -32,10 +32,23 @@ export const makeMachine = task<MachineVars>('make the machine', { delegateTo: o
   }
   const { placed } = state
   const { host, hypervisor, vars } = context
-  if (life.domain !== undefined) await removeFarmMachines(hypervisor, [life.domain], vars.farm_name, placed.dirs)
+  if (life.domain !== undefined) {
+    await refuseImpossible(context, state, life.domain)
+    await removeFarmMachines(hypervisor, [life.domain], vars.farm_name, placed.dirs)
+  }
   for (const dir of [placed.dirs.pool, placed.dirs.consoles]) await ensureOwnDirectory(host, dir)
   await define(context, state)
 })
+
+/** A machine that is there goes only when the one in its place can have the addresses and networks that it asks for. */
+async function refuseImpossible({ host, hypervisor }: TaskContext<MachineVars>, { placed: { definition } }: MachineState, old: Domain): Promise<void> {
+  const domains = [...(await hypervisor.domains.list()).values()].filter(({ name }) => name !== definition.name)
+  // While the old one runs, it may be what listens on the ports of the new one.
+  const listening = old.active ? new Set<number>() : (await hypervisor.facts()).listening
+  const interfaces = allocateAddresses([definition], { domains, listening }, host.name).get(definition.name) ?? []
+  for (const nic of interfaces) await readLease(hypervisor, nic)
+  sshPlace(definition, interfaces)
+}
 
 async function define(context: TaskContext<MachineVars>, state: MachineState): Promise<void> {
   const { host, hypervisor, vars, templateDirs, owner } = context
@@ -43,17 +56,19 @@ async function define(context: TaskContext<MachineVars>, state: MachineState): P
   const { definition, dirs, virtType } = placed
   if (image === undefined) throw new Error('the image was not got')
   const { name } = definition
+  // Before anybody else has to wait: a raw disk takes its time.
+  const { disks, seed } = await makeDisks(host, definition, image, dirs)
   await using _lock = await addressLock(context)
   // What other farms have made meanwhile counts.
   hypervisor.forget()
   const { listening } = await hypervisor.facts()
   const domains = [...(await hypervisor.domains.list()).values()].filter((domain) => domain.name !== name)
   const interfaces = allocateAddresses([definition], { domains, listening }, host.name).get(name) ?? []
+  for (const nic of interfaces) await readLease(hypervisor, nic)
   const { address, port, mac } = sshPlace(definition, interfaces)
   for (const nic of interfaces) await ensureLease(hypervisor, nic, definition.hostname)
 
   const knowledge = await knowledgeOf(context, state, mac, interfaces)
-  const { disks, seed } = await makeDisks(host, definition, image, dirs)
   const hostKey = seed === undefined ? '' : await writeSeed(host, name, seed.file, knowledge, templateDirs)
   const document = await renderDomainSpec({
     name,

@@ -57,9 +57,9 @@ describe('trouble in a test farm', () => {
       [['--no-such-option'], 64, /no-such-option/],
       [['--only', 'bookworm/amd64', '--stale', 'perhaps'], 65, /stale/],
       [['--only', 'bookworm/sparc'], 65, /bookworm\/sparc/],
-      [['-e', '{"config": {"list": [{"platform": "bokworm", "target": "amd64"}]}}'], 65, /platforms\/bokworm[\s\S]*did you mean.*bookworm/],
-      [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd46"}]}}'], 65, /targets\/amd46[\s\S]*did you mean.*amd64/],
-      [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd64", "vcpu": 2}]}}'], 65, /vcpu[\s\S]*did you mean.*vcpus/],
+      [['-e', '{"config": {"list": [{"platform": "bokworm", "target": "amd64"}]}}'], 65, /did you mean bookworm[\s\S]*platforms\/bokworm/],
+      [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd46"}]}}'], 65, /did you mean amd64[\s\S]*targets\/amd46/],
+      [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd64", "vcpu": 2}]}}'], 65, /vcpu\b[\s\S]*\bvcpus\b/],
       [['--only', 'bookworm/amd64', '-e', 'phases_lookup_dir_path=phases/none'], 65, /phases\/none/],
     ]
     for (const [args, code, message] of bad) {
