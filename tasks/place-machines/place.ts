@@ -2,9 +2,8 @@
 import { join } from 'node:path'
 import { CapacityError, InputError, UnreachableError } from '../../src/errors.ts'
 import { checkSteps, type PipelineSpec } from '../../src/image/index.ts'
-import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, type ConfigSource, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
+import { entryName, machinePrecedence, onlyThese, planMatrix, resolveDefinition, selectsNone, someOf, type ConfigSource, type DefinitionFacts, type MachineDefinition, type MatrixEntry, type MatrixHost, type PlacedMachine, type PlacementVars, type Survey } from '../../src/machine/index.ts'
 import { importFile, task, type TaskContext, type Variables } from '../../src/recipe/index.ts'
-import { didYouMean } from '../../src/suggest.ts'
 import { isMap } from '../../src/vars/index.ts'
 import { farmState, type Placed, type Probed } from '../shared/farm-state.ts'
 import { VIA } from '../test-machine/place.ts'
@@ -101,16 +100,7 @@ function nothing({ only }: PlacementVars, hypervisors: number, known: readonly M
     return new InputError('no-machines', `there is no machine to run on the ${hypervisors} hypervisor${hypervisors === 1 ? '' : 's'}`, { hint: 'set the variable config of localhost, e.g. config: { permutations: { platforms: [debian_12], targets: [amd64] } }; see docs/definitions.md' })
   }
   const chosen = only === undefined ? [] : known.filter(onlyThese(only))
-  if (only !== undefined && chosen.length === 0) {
-    const pairs = [...new Set(known.map(({ platform, target }) => `${platform}/${target}`))].sort()
-    const meant = only.flatMap((word) => didYouMean(word, pairs) ?? [])[0]
-    return new InputError('no-machines', `no machine of the configuration is ${only.join(' or ')}`, { details: [`the configuration has ${some(pairs)}`], hint: meant ?? '--only takes platform/target, e.g. debian_12/amd64 or */arm64' })
-  }
+  if (only !== undefined && chosen.length === 0) return selectsNone(only, known)
   const names = [...new Set((only === undefined ? known : chosen).map(entryName))].sort()
-  return new InputError('no-machines', '--limit leaves no machine', { details: [`without it there would be ${some(names)}`], hint: 'it takes names of machines, platforms, targets and hypervisors' })
-}
-
-/** The first of many. */
-function some(names: readonly string[]): string {
-  return names.length > 12 ? `${names.slice(0, 12).join(', ')} and ${names.length - 12} more` : names.join(', ')
+  return new InputError('no-machines', '--limit leaves no machine', { details: [`without it there would be ${someOf(names)}`], hint: 'it takes names of machines, platforms, targets and hypervisors' })
 }

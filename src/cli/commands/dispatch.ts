@@ -15,7 +15,7 @@ export default command({
   options: {
     ...FARM_OPTIONS,
     limit: { ...SHARED.limit, help: 'only the hypervisors that this pattern selects' },
-    only: { kind: 'words', value: 'PLATFORM/TARGET', help: 'only these machines, `*` for any; repeatable' },
+    only: { kind: 'words', value: 'PLATFORM/TARGET', help: 'only these machines, also by name, `*` for any; repeatable' },
     explain: { kind: 'flag', help: 'say what each hypervisor lacks for machines that fit nowhere, and which hosts cannot be asked' },
     'allow-unplaced': { kind: 'flag', help: 'exit with 0 also when a machine fits nowhere' },
     json: SHARED.json,

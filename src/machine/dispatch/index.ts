@@ -4,7 +4,7 @@ export { askOf, isProblem, surveyHypervisor, type Survey, type SurveyOptions } f
 export { definitionFacts, needsOf, offerOf, questionsOf } from './demand.ts'
 export { place } from './place.ts'
 export { machinePrecedence, planMatrix, type ConfigSource, type MatrixHost, type MatrixPlan, type MatrixRequest, type PlacedMachine, type UnplacedMachine } from './matrix.ts'
-export { onlyThese } from './only.ts'
+export { onlyThese, selectsNone, someOf } from './only.ts'
 export { planInventory, type InventoryRequest } from './over-inventory.ts'
 export type { ResolveEntry } from './resolver.ts'
 export type { Assignment, Demand, Fit, Needs, Offer, Placement, PlacementOptions, Problem, Unplaced } from './types.ts'

@@ -5,11 +5,11 @@ import { becomeSpec, bindHost, connectionVars, factsOf } from '../../host/index.
 import { Hypervisor, libvirtUri } from '../../hypervisor/index.ts'
 import { scopeFor, type Inventory } from '../../inventory/index.ts'
 import { checkVars, isMap, type Layer, type Scope } from '../../vars/index.ts'
-import { entryName, resolveDefinition, type ImportModule } from '../definitions/index.ts'
+import { entryName, resolveDefinition, type ImportModule, type MatrixEntry } from '../definitions/index.ts'
 import { farmDirs, placementVars, type PlacementVars } from '../farm-vars.ts'
 import { hostAccess } from '../status.ts'
 import { machinePrecedence, planMatrix, type ConfigSource, type MatrixHost, type MatrixPlan } from './matrix.ts'
-import { onlyThese } from './only.ts'
+import { onlyThese, selectsNone } from './only.ts'
 import type { ResolveEntry } from './resolver.ts'
 import { askOf, surveyHypervisor } from './survey.ts'
 
@@ -62,7 +62,12 @@ export async function planInventory(inventory: Inventory, request: InventoryRequ
         return { name, survey: { name, problem: error.message }, config, resolve }
       }
     }))
-    return await planMatrix({ hosts, config: configOf(local), only: onlyThese(request.only ?? vars.only), memoryReserve: vars.memory_reserve })
+    const words = request.only ?? vars.only
+    const chosen = onlyThese(words)
+    const known: MatrixEntry[] = []
+    const plan = await planMatrix({ hosts, config: configOf(local), only: (entry) => (known.push(entry), chosen(entry)), memoryReserve: vars.memory_reserve })
+    if (words !== undefined && known.length > 0 && !known.some(chosen)) throw selectsNone(words, known)
+    return plan
   } finally {
     await Promise.allSettled(open.map((connection) => connection[Symbol.asyncDispose]()))
   }

@@ -56,7 +56,8 @@ describe('trouble in a test farm', () => {
       [['--phases', 'startup,mian'], 65, /did you mean main/],
       [['--no-such-option'], 64, /no-such-option/],
       [['--only', 'bookworm/amd64', '--stale', 'perhaps'], 65, /stale/],
-      [['--only', 'bookworm/sparc'], 65, /bookworm\/sparc/],
+      [['--only', 'bookwrom/amd64'], 65, /bookwrom\/amd64[\s\S]*did you mean bookworm\/amd64/],
+      [['--limit', 'goood'], 65, /--limit leaves no machine[\s\S]*dud, exotic, good/],
       [['-e', '{"config": {"list": [{"platform": "bokworm", "target": "amd64"}]}}'], 65, /did you mean bookworm[\s\S]*platforms\/bokworm/],
       [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd46"}]}}'], 65, /did you mean amd64[\s\S]*targets\/amd46/],
       [['-e', '{"config": {"list": [{"platform": "bookworm", "target": "amd64", "vcpu": 2}]}}'], 65, /vcpu\b[\s\S]*\bvcpus\b/],
@@ -97,6 +98,18 @@ describe('trouble in a test farm', () => {
     const run = await field.farm('run', 'test-farm', '-i', 'hosts.yaml', '-e', 'phases_lookup_dir_path=phases/greet', '--allow-unplaced', '--only', 'bookworm/*')
     assertExit(run, 0)
     assert.match(run.stdout, /platform +amd64 +ppc64\n.*bookworm +passed \d[\d.]* s \(from init\) +unplaced/)
+  })
+
+  it('leaves a machine as it is when the one that should take its place cannot have its network', async () => {
+    const home = await homeOf('good')
+    const before = await field.files(home)
+    for (const net of [{ type: 'network', source: 'nowhere', ip: '10.9.0.2' }, { type: 'network', source: 'nowhere' }]) {
+      const run = await field.test('--only', 'bookworm/amd64', '-e', JSON.stringify({ vm: { net } }))
+      assertExit(run, 65)
+      assert.match(said(run), /no libvirt network nowhere/)
+      assert.equal(await stateOf('good'), 'shut off')
+      assert.deepEqual(await field.files(home), before)
+    }
   })
 
   it('gives the machines to the other hypervisors when one cannot be reached, and says so', async () => {
