@@ -105,6 +105,8 @@ class Run {
       // Nothing was done of what was asked for; where something failed, that is why.
       if (strangers.length > 0 && this.#codes.size === 0) throw new InputError('no-hosts', `the limit ${JSON.stringify(this.#options.limit)} leaves none of the hosts ${JSON.stringify(recipe.hosts)}`, { hint: didYouMean(strangers[0] ?? '', this.#options.inventory.hosts) })
       const limit = this.#options.limit === undefined ? '' : ` within --limit ${this.#options.limit}`
+      // Without it there is nothing for those that follow either: that must not pass for a success.
+      if (recipe.addsHosts && this.#failed.size === 0) throw new InputError('no-hosts', `no host matches ${JSON.stringify(recipe.hosts)}${limit}`, { hint: 'name an inventory with -i, or give that group hosts in the one that was read' })
       const why = this.#failed.size > 0 ? `no host is left on which "${recipe.description}" could run` : `"${recipe.description}" is left out: no host matches "${recipe.hosts}"${limit}`
       this.#emit({ type: 'note', level: 'warning', message: why })
       return true

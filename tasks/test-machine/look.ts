@@ -47,6 +47,7 @@ function snapshotBaseOf({ disks, firmware }: MachineDefinition): SnapshotBase {
 async function decide(context: TaskContext<MachineVars>, { definition, image }: Placed, domain: Domain | undefined, snapshots: readonly Snapshot[]): Promise<Life> {
   const { vars } = context
   const { platform, target } = definition
+  if (vars.phases_lookup_dir_path === undefined) context.note('warning', 'no project is named, so nothing runs in the machine: --phases-lookup-dir-path phases/hello names one')
   const project = vars.phases_lookup_dir_path === undefined ? undefined : await findProject(vars.phases_lookup_dir_path)
   const chosen = project === undefined ? undefined : await choosePhases(project, platform, target)
   for (const warning of chosen?.warnings ?? []) context.note('warning', warning)

@@ -10,7 +10,7 @@ export interface MachineResult {
   readonly target: string
   readonly hypervisor: string | undefined
   readonly virtType: 'kvm' | 'qemu' | undefined
-  readonly result: 'passed' | 'failed' | 'not run' | 'unplaced'
+  readonly result: 'passed' | 'failed' | 'interrupted' | 'not run' | 'unplaced'
   /** The step that failed. */
   readonly step: string | undefined
   readonly message: string | undefined
@@ -32,7 +32,8 @@ function resultOf(host: ConcludedHost<MachineVars>, state: FarmState, { halted }
   const placed = state.machines.get(host.name)?.placed
   const life = state.machines.get(host.name)?.life
   const interrupted = host.failure?.code === 'interrupted'
-  const result = interrupted || (!host.failed && halted && host.undone.length > 0) ? 'not run' : host.failed ? 'failed' : 'passed'
+  const cut = interrupted || (!host.failed && halted && host.undone.length > 0)
+  const result = cut ? (life === undefined ? 'not run' : 'interrupted') : host.failed ? 'failed' : 'passed'
   return {
     machine: host.name,
     platform: placed?.definition.platform ?? '',
@@ -70,5 +71,5 @@ function words({ result, step, seconds, from }: MachineResult, check: boolean): 
   if (check) return result === 'failed' ? 'failed' : 'would run'
   const time = `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
   if (result === 'failed') return `FAILED${step === undefined ? '' : ` in ${step}`} ${time}`
-  return result === 'passed' ? `passed ${time}${from === undefined ? '' : ` (from ${from})`}` : 'not run'
+  return result === 'passed' ? `passed ${time}${from === undefined ? '' : ` (from ${from})`}` : result
 }

@@ -40,6 +40,11 @@ describe('a limit in a run in which hosts come to be', () => {
     assert.deepEqual([code, did], [65, ['hv1', 'hv2']])
     assert.ok(events.some((event) => event.type === 'failure' && event.failure.code === 'no-hosts'))
   })
+  test('that leaves nobody who could add hosts is no success', async () => {
+    const { code, events } = await run([simple([task<unknown>('add', () => undefined)], { hosts: 'hypervisors', addsHosts: true })], { hosts: 'web1\n[hypervisors]\n' })
+    assert.equal(code, 65)
+    assert.ok(events.some((event) => event.type === 'failure' && /no host matches "hypervisors"/.test(event.failure.message)))
+  })
   test('is not blamed for what failed before', async () => {
     assert.equal((await grow({ limit: 'hv1_amd64' }, true)).code, 69)
   })
