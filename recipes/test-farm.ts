@@ -1,5 +1,5 @@
 import { machineVars, placementVars } from '../src/machine/index.ts'
-import { parsePhases } from '../src/phase/index.ts'
+import { findProject, parsePhases } from '../src/phase/index.ts'
 import { block, recipe, sequence } from '../src/recipe/index.ts'
 import { concludePlacement, placeMachines, probeHypervisor } from '../tasks/place-machines/index.ts'
 import { concludeMachines, createClean, createInit, getImage, leave, look, makeMachine, phase, restoreClean, restoreInit, shutdown, startup, waitForGuest } from '../tasks/test-machine/index.ts'
@@ -13,7 +13,10 @@ const place = recipe({
   addsHosts: true,
   interactive: ({ shell_after }) => shell_after !== undefined,
   conclude: concludePlacement,
-  validate: ({ phases }) => void parsePhases(phases ?? []),
+  async validate({ phases, phases_lookup_dir_path: project }) {
+    parsePhases(phases ?? [])
+    if (project !== undefined) await findProject(project)
+  },
   tasks: [probeHypervisor, placeMachines],
 })
 

@@ -8,6 +8,11 @@ import { hostDirectory, objectName } from './vars.ts'
 const words = z.union([z.array(z.string()), z.string()]).transform((value) => (typeof value === 'string' ? value.split(',').map((word) => word.trim()).filter((word) => word !== '') : value))
 const text = z.union([z.string(), z.number()]).transform(String)
 
+/** Read by both parts: what is wrong with it is said before any hypervisor is reached. */
+const project = {
+  phases_lookup_dir_path: z.string().optional().describe('The project: a directory of phase files, here or among those that ship with farm (phases/vde)'),
+} as const
+
 /** Phases after which one may want to look around. */
 const SHELL_PHASES = ['dependencies', 'init', 'main'] as const
 
@@ -30,6 +35,7 @@ export type FarmWhereVars = z.output<typeof farmWhereVars>
 export const placementVars = z.object({
   ...where,
   phases: words.optional().describe('allowed_phases for this run alone, and stronger'),
+  ...project,
   shell_after: z.enum(SHELL_PHASES).optional().describe('Open a shell in every machine after this phase'),
   only: words.optional().describe('Only these machines: platform/target, with * for any, e.g. debian_12/amd64,*/arm64'),
   allow_unplaced: z.boolean().default(false).describe('Run the other machines when some fit on no hypervisor'),
@@ -45,7 +51,7 @@ export type PlacementVars = z.output<typeof placementVars>
 /** The variables of the second part: a machine's life. Inventory groups `vms`, target, platform and machine may set them. */
 export const machineVars = z.object({
   ...where,
-  phases_lookup_dir_path: z.string().optional().describe('The project: a directory of phase files, here or among those that ship with farm (phases/vde)'),
+  ...project,
   project_id: z.string().regex(/^[\w.-]+$/, { message: 'letters, digits, "_", "." and "-"' }).optional().describe('Names the project\'s snapshots; the name of its directory when left out'),
   project_revision: text.default('0').describe('Another revision has snapshots of its own'),
   allowed_phases: words.optional().describe('What may be done: startup, restore init, create init, restore clean, create clean, dependencies, init, main, terminate, shutdown; all when left out'),
